@@ -1,0 +1,1 @@
+"""Parts without domain knowledge: errors, paths, processes, redaction, clock, text, quantities."""
