@@ -1,0 +1,49 @@
+# One virtual environment, made on first use and again when pyproject.toml changes.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   ?= demo-site
+# Tests run in this many processes.
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench snapshots clean
+
+help:
+	@echo "make demo    install into $(VENV) and open the console on a rehearsal site (no cluster needed)"
+	@echo "make test    install into $(VENV) and run every test that needs no extra server"
+	@echo "make check   ruff, mypy --strict, import-linter"
+	@echo "make bench   the benchmarks of docs/benchmarks.md"
+
+$(BIN)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(BIN)/.ready-dev: $(BIN)/.ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+demo: $(BIN)/.ready
+	@$(BIN)/sensei rehearse demo $(DEMO)
+
+test: $(BIN)/.ready-dev
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q
+
+check: $(BIN)/.ready-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: $(BIN)/.ready-dev
+	@$(BIN)/python -m tests.bench
+
+snapshots: $(BIN)/.ready-dev
+	@$(BIN)/python -m pytest -q tests/screens --snapshot-update
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,177 @@
+"""The Textual application: modes, keys, errors and signals. Wiring only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from rich.text import Text as RichText
+from textual.app import App
+from textual.binding import Binding
+from textual.filter import LineFilter
+from textual.message import Message
+from textual.theme import Theme
+
+from sensei_tui.base.errors import ExitCode, SenseiError
+from sensei_tui.screens.background import in_thread
+from sensei_tui.screens.base import SenseiScreen
+from sensei_tui.screens.configure import ConfigureScreen
+from sensei_tui.screens.deploy import DeployScreen
+from sensei_tui.screens.health import HealthScreen
+from sensei_tui.screens.help import guide_page
+from sensei_tui.screens.history import HistoryScreen
+from sensei_tui.screens.home import HomeScreen
+from sensei_tui.screens.preflight import PreflightScreen
+from sensei_tui.screens.session import Session, Topic
+from sensei_tui.site.site import Site
+from sensei_tui.terminal.glyphs import AsciiFilter
+from sensei_tui.terminal.profile import PROFILE_VARIABLE, PROFILES, RICH, Profile
+from sensei_tui.widgets.dialogs import Confirm, Pager
+from sensei_tui.widgets.lines import paragraphs
+
+T = TypeVar("T")
+POLL = 0.5
+"""Seconds between looks at the journal: a stat and a read of what is new, nothing is drawn if nothing is."""
+
+SENSEI_THEME = Theme(
+    name="sensei", primary="#7aa2c8", secondary="#8fb0a9", accent="#d6b97a", success="#8fbf7f",
+    warning="#d9b35f", error="#d77a70", foreground="#d6dadf", background="#14181d", surface="#1a1f26",
+    panel="#222831", dark=True,
+)  # fmt: skip
+
+
+class SenseiApp(App[int]):
+    """One console on one site."""
+
+    CSS_PATH = [Path(__file__).parent / "styles" / "base.tcss", Path(__file__).parent / "styles" / "basic.tcss"]
+    ENABLE_COMMAND_PALETTE = False
+    MODES = {
+        screen.NAME: screen
+        for screen in (HomeScreen, PreflightScreen, ConfigureScreen, DeployScreen, HealthScreen, HistoryScreen)
+    }
+    DEFAULT_MODE = "home"
+    BINDINGS = [
+        Binding("ctrl+l", "redraw", "redraw", show=False, priority=True),
+        Binding("ctrl+q", "quit", "quit", show=False, priority=True),
+    ]
+
+    class Changed(Message):
+        """The session's data changed; posted from any thread."""
+
+        def __init__(self, topic: Topic) -> None:
+            super().__init__()
+            self.topic = topic
+
+        def can_replace(self, message: Message) -> bool:
+            """A newer announcement of the same topic makes an older one needless."""
+            return isinstance(message, SenseiApp.Changed) and message.topic == self.topic
+
+    def __init__(self, site: Site, profile: Profile = RICH, session: Session | None = None) -> None:
+        super().__init__()
+        self.profile = profile
+        self.session = session or Session(site, self._announce)
+        self.register_theme(SENSEI_THEME)
+
+    def _announce(self, topic: Topic) -> None:
+        self.post_message(self.Changed(topic))
+
+    def on_mount(self) -> None:
+        """Start watching. Every source of change is a thread that announces a topic."""
+        self.theme = self.profile.theme
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            self._loop_handler(number)
+        self.background(self.session.refresh, group="refresh")
+        self.background(self.session.follow, group="follow")
+        self.background(self.session.watch_cluster, group="cluster")
+        self.set_interval(POLL, self._poll)
+
+    def _loop_handler(self, number: signal.Signals) -> None:
+        import asyncio
+
+        asyncio.get_running_loop().add_signal_handler(number, partial(self.exit, 128 + number))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, then ASCII where the terminal needs it."""
+        own = super().get_line_filters()
+        return [*own, AsciiFilter()] if self.profile.ascii else own
+
+    def on_sensei_app_changed(self, event: Changed) -> None:
+        """Redraw the visible screen, under a dialog too."""
+        for screen in self.screen_stack:
+            if isinstance(screen, SenseiScreen) and screen.is_mounted:
+                screen.topic_changed(event.topic)
+
+    def _poll(self) -> None:
+        if self.session.poll():
+            self._announce(Topic.RUN)
+
+    def background(self, work: Callable[[], T], then: Callable[[T], None] | None = None, *, group: str) -> None:
+        """Run blocking work in a thread; its result goes to `then`, its SenseiError to a dialog."""
+        self.run_worker(self._job(work, then), group=group, exit_on_error=True)
+
+    async def _job(self, work: Callable[[], T], then: Callable[[T], None] | None) -> None:
+        try:
+            result = await in_thread(work)
+        except SenseiError as error:
+            self.show_error(error)
+            return
+        if then:
+            then(result)
+
+    def show_error(self, error: SenseiError) -> None:
+        """What happened, where, why, what to do."""
+        self.push_screen(Pager("It did not work", paragraphs("\n" + str(error))))
+
+    def action_go(self, mode: str) -> None:
+        """Another screen."""
+        self.switch_mode(mode)
+
+    def action_home(self) -> None:
+        """Back to Home; nothing typed is lost: screens keep their state."""
+        self.switch_mode("home")
+
+    def action_help(self) -> None:
+        """The guide's page for the screen one is on."""
+        name = self.screen.NAME if isinstance(self.screen, SenseiScreen) else "home"
+        self.push_screen(Pager(f"Help: {name}", guide_page(name)))
+
+    def action_redraw(self) -> None:
+        """Send everything again: line noise, another program's output."""
+        self.refresh(layout=True)
+        self.screen.refresh(layout=True)
+
+    async def action_quit(self) -> None:
+        """Leave; a run goes on. Unsaved edits are asked about first."""
+        configure = self._unsaved()
+        if configure:
+            question = Confirm("Leave without saving the configuration?", "The edits made here would be lost.", "leave")
+            self.push_screen(question, lambda yes: self.exit(0) if yes else None)
+            return
+        self.exit(0)
+
+    def _unsaved(self) -> bool:
+        stacks = [screen for stack in self._screen_stacks.values() for screen in stack]
+        return any(isinstance(screen, ConfigureScreen) and screen.dirty for screen in stacks)
+
+    def on_unmount(self) -> None:
+        """Stop the watches; runs go on in their own processes."""
+        self.session.close()
+
+    def _fatal_error(self) -> None:
+        """A defect of ours: where it was, without the values of variables, which could be secrets."""
+        text = "".join(traceback.format_exc(limit=-8))
+        self.panic(RichText("A defect in sensei ended this console. Runs go on.\n\n" + text))
+        self._return_code = ExitCode.INTERNAL
+
+
+def run(site: Site) -> int:
+    """Open the console on a site; returns the exit code."""
+    profile = PROFILES.get(os.environ.get(PROFILE_VARIABLE, ""), RICH)
+    app = SenseiApp(site, profile)
+    result = app.run(mouse=profile is RICH)
+    return result if result is not None else (app.return_code or 0)

@@ -1,0 +1,258 @@
+"""Deploy: what is it doing, and why is it waiting? Before a run: what would it do?"""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container
+
+from sensei_tui.base import clock
+from sensei_tui.health.model import NotReady
+from sensei_tui.runs.model import Plan, RunState
+from sensei_tui.runs.view import LogLine, RunView, StepView
+from sensei_tui.screens.base import SenseiScreen
+from sensei_tui.screens.session import Topic
+from sensei_tui.widgets.bars import Rule, meter
+from sensei_tui.widgets.dialogs import Confirm, Pager, Text
+from sensei_tui.widgets.filter import FilterMixin
+from sensei_tui.widgets.lines import Line, Pane, cell, labelled, line, span, word
+from sensei_tui.widgets.rows import Row, Rows
+
+GOING = (RunState.RUNNING, RunState.PAUSED, RunState.WAITING)
+UNFINISHED = (RunState.FAILED, RunState.CANCELLED, RunState.DEAD)
+STEP_TITLE = 26
+
+
+class DeployScreen(FilterMixin, SenseiScreen):
+    """The plan before the start; then steps, what is not ready and why, and the log."""
+
+    NAME = "deploy"
+    TOPICS = frozenset({Topic.RUN, Topic.PLAN, Topic.OVERVIEW})
+    BINDINGS = [
+        Binding("enter", "why", "why", id="deploy.why"),
+        Binding("s", "start", "start", id="deploy.start"),
+        Binding("n", "plan", "new plan", id="deploy.plan"),
+        Binding("l", "log", "log", id="deploy.log"),
+        Binding("p", "pause", "pause", id="deploy.pause"),
+        Binding("c", "cancel", "cancel", id="deploy.cancel"),
+        Binding("r", "resume", "resume", id="deploy.resume"),
+        Binding("slash", "filter", "filter", show=False),
+    ]
+
+    def body(self) -> ComposeResult:
+        yield Text([line("")], id="steps")
+        yield Rule(id="waiting-rule")
+        yield Rows(id="waiting")
+        yield Rule(id="log-rule")
+        with Container(id="log-box"):
+            yield Pane(id="log", follow=True)
+        yield Text([line("")], id="goodbye")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#waiting", Rows).focus()
+        if self.session.plan is None and (self.session.run is None or self.session.run.state not in GOING + UNFINISHED):
+            self.action_plan()
+
+    @property
+    def shows_plan(self) -> bool:
+        """A plan that waits to be started comes before a run that is over."""
+        run = self.session.run
+        return self.session.plan is not None and (run is None or run.state not in GOING)
+
+    def redraw(self) -> None:
+        plan, run = self.session.plan, self.session.run
+        if self.shows_plan and plan is not None:
+            self._draw_plan(plan)
+        elif run is not None:
+            self._draw_run(run)
+        else:
+            self.tell("Deploy", "no run")
+            self.query_one("#steps", Text).tell([line(""), line(" Making the plan: rendering both charts.")])
+
+    def _draw_plan(self, plan: Plan) -> None:
+        self.tell("Deploy", f"{plan.kind} {plan.version}", f"{len(plan.steps)} steps", right=plan.target)
+        self.query_one("#steps", Text).tell([line(""), *plan_head(plan)])
+        self.query_one("#waiting-rule", Rule).tell("What it will do")
+        self.query_one("#waiting", Rows).set_rows(plan_rows(plan))
+        self.query_one("#log-rule", Rule).tell("What differs from what is deployed" if plan.changes else "")
+        self.query_one("#log", Pane).show(line(" " + change) for change in plan.changes)
+        self.query_one("#goodbye", Text).tell([line(span(" Nothing has been changed yet. Press s to start.", "strong"))])
+
+    def _draw_run(self, run: RunView) -> None:
+        seconds = f" {clock.duration(run.seconds)}" if run.state not in GOING else ""
+        self.tell(f"{run.kind} {run.version}", f"run {run.id}", f"{run.state}{seconds}")
+        self.query_one("#steps", Text).tell(run_head(run, self.size.width))
+        self.query_one("#waiting-rule", Rule).tell(f"Not ready yet ({len(run.waiting)})" if run.waiting else "")
+        self.query_one("#waiting", Rows).set_rows(waiting_rows(run.waiting))
+        self.query_one("#log-rule", Rule).tell("Log")
+        self.query_one("#log", Pane).show(log_line(item) for item in run.log)
+        self.query_one("#goodbye", Text).tell([line(goodbye(run))])
+
+    @on(Rows.Chosen, "#waiting")
+    def action_why(self) -> None:
+        """Why the object under the cursor is not ready; why the run failed."""
+        rows, run, plan = self.query_one("#waiting", Rows), self.session.run, self.session.plan
+        if self.shows_plan and plan is not None:
+            step = next((item for item in plan.steps if item.id == rows.cursor), None)
+            if step:
+                parts = [("step", step.title), ("does", step.detail), ("inputs", step.inputs)]
+                text = [row for label, value in parts for row in labelled(label, value, self.size.width - 2)]
+                self.app.push_screen(Pager(step.id, text))
+            return
+        if run is None:
+            return
+        item = next((item for item in run.waiting if item.object == rows.cursor), None)
+        if item:
+            self.app.push_screen(Pager(item.object, why_lines(item, self.size.width - 2)))
+        elif run.error:
+            self.app.push_screen(Pager(f"run {run.id}", error_lines(run, self.size.width - 2)))
+
+    def action_start(self) -> None:
+        """Start the plan."""
+        plan = self.session.plan
+        if not self.shows_plan or plan is None:
+            return
+        lost = "It runs in a process of its own: you may close this terminal at any time."
+        question = Confirm(f"Start {plan.kind} {plan.version} on {plan.target}?", lost, "start", "not yet")
+        self.app.push_screen(question, self._start)
+
+    def _start(self, yes: bool | None) -> None:
+        if yes:
+            self.background(self.session.start_plan, group="start")
+
+    def action_plan(self) -> None:
+        """Make a plan from the site as it is now."""
+        run = self.session.run
+        if run is not None and run.state in GOING:
+            return
+        deployed = run is not None and run.state is RunState.DONE
+        self.background(lambda: self.session.make_plan("upgrade" if deployed else "install"), group="plan")
+
+    def action_log(self) -> None:
+        """The whole log."""
+        if self.session.run:
+            self.app.push_screen(Pager(f"log of run {self.session.run.id}", [log_line(item) for item in self.session.run.log]))
+
+    def action_pause(self) -> None:
+        """Pause after this step, or go on."""
+        run = self.session.run
+        if run and run.state in GOING:
+            command = "resume" if run.state is RunState.PAUSED else "pause"
+            self.background(lambda: self.session.control(command), group="control")
+
+    def action_cancel(self) -> None:
+        """Stop the run at a clean point."""
+        run = self.session.run
+        if run and run.state in GOING:
+            lost = "The step that runs is stopped cleanly. What is already installed stays; resume finishes the job."
+            question = Confirm(f"Cancel run {run.id}?", lost, "cancel the run", "let it go on")
+            self.app.push_screen(question, self._cancel)
+
+    def _cancel(self, yes: bool | None) -> None:
+        if yes:
+            self.background(lambda: self.session.control("cancel"), group="control")
+
+    def action_resume(self) -> None:
+        """Finish a run that died, failed or was cancelled."""
+        if self.session.run and self.session.run.state in UNFINISHED:
+            self.background(self.session.resume_run, group="start")
+
+
+def plan_head(plan: Plan) -> list[Line]:
+    """How much and how long."""
+    seconds = sum(step.seconds for step in plan.steps)
+    about = f", about {clock.duration(seconds)}" if seconds else ""
+    return [line(span(f" The plan: {plan.kind} {plan.version} on {plan.target}", "strong")),
+            line(f" {len(plan.steps)} steps{about}. Enter shows a step, s starts, Esc leaves it."), line("")]  # fmt: skip
+
+
+def plan_rows(plan: Plan) -> list[Row]:
+    """Every step with what it does."""
+    return [
+        Row(step.id, line(cell(number, 3, "dim", right=True), " ", cell(step.title, 30), span(step.detail)))
+        for number, step in enumerate(plan.steps, 1)
+    ]
+
+
+def run_head(run: RunView, width: int) -> list[Line]:
+    """Steps in two columns, then the progress bar."""
+    half = (len(run.steps) + 1) // 2
+    columns = 2 if width < 120 else 3
+    half = -(-len(run.steps) // columns)
+    rows = [line(" ", *[piece for column in range(columns) for piece in _step(run, number + column * half)])
+            for number in range(half)]  # fmt: skip
+    return [line(""), *rows, progress(run, width), line("")]
+
+
+def _step(run: RunView, index: int) -> tuple[tuple[str, str], ...]:
+    if index >= len(run.steps):
+        return ()
+    step: StepView = run.steps[index]
+    took = clock.duration(step.seconds) if step.seconds else ""
+    return (cell(index + 1, 2, "dim", right=True), span(" "), word(step.state, 5), cell(step.title, STEP_TITLE - 6), cell(took, 7, right=True), span("   "))  # fmt: skip
+
+
+def progress(run: RunView, width: int) -> Line:
+    """`[####----] 61 %   about 2m left`: only what is known."""
+    if run.state is RunState.DONE:
+        return line(span(f" Done in {clock.duration(run.seconds)}.", "ok"))
+    if run.state in UNFINISHED:
+        return line(span(f" {failure(run)}", "fail"))
+    left = f"   about {clock.age(run.eta)} left" if run.eta else ""
+    return line(" ", span(meter(run.fraction, min(52, width - 28)), "strong"), f" {run.fraction * 100:.0f} %{left}")
+
+
+def failure(run: RunView) -> str:
+    """What stopped the run, in one sentence, and what to do."""
+    if run.state is RunState.DEAD:
+        return "The runner is gone and the job is unfinished. Press r to resume."
+    what = run.error.get("what", "") if run.error else ""
+    if run.state is RunState.CANCELLED:
+        return "Cancelled. Press r to resume, n for a new plan."
+    return f"{what} Enter: why. r: resume." if what else "It failed. Press Enter for why, r to resume."
+
+
+def waiting_rows(waiting: tuple[NotReady, ...]) -> list[Row]:
+    """Each object with its first reason; its last log line under it."""
+    rows: list[Row] = []
+    for item in waiting:
+        why = item.why[0] if item.why else None
+        sentence = why.sentence if why else "starting"
+        shown = line(cell(item.object, 34), cell(f"{item.ready}/{item.desired}", 6), span(sentence))
+        rows.append(Row(item.object, shown))
+        if why and why.last_log:
+            rows.append(Row("", line(span(f"     last log: {why.last_log}", "dim"))))
+    return rows
+
+
+def why_lines(item: NotReady, width: int) -> list[Line]:
+    """Everything known about one object that is not ready."""
+    lines = [line(""), line(span(f" {item.object}  {item.ready} of {item.desired} ready", "strong")), line("")]
+    for why in item.why:
+        parts = [("object", why.object), ("reason", why.reason), ("what", why.sentence), ("last log", why.last_log), ("do", why.remedy)]  # fmt: skip
+        lines += [row for label, text in parts if text for row in labelled(label, text, width)]
+        lines.append(line(""))
+    return lines
+
+
+def error_lines(run: RunView, width: int) -> list[Line]:
+    """The error a run ended with."""
+    parts = [(label, str(run.error.get(key, ""))) for label, key in (("what", "what"), ("where", "where"), ("why", "why"), ("do", "remedy"))]  # fmt: skip
+    return [line(""), *(row for label, text in parts if text for row in labelled(label, text, width))]
+
+
+def log_line(item: LogLine) -> Line:
+    """`00:02:10 helm   created Deployment/sensei-kora`."""
+    return line(" ", span(item.at[11:19], "dim"), " ", cell(item.source, 7, "dim"), span(item.text))
+
+
+def goodbye(run: RunView) -> tuple[str, str]:
+    """What to know before closing the terminal."""
+    if run.state in GOING:
+        return span(f" You may close this terminal: the run goes on.   sensei runs attach {run.id}", "dim")
+    if run.state is RunState.DONE:
+        return span(" Press Esc, then 4: the health board shows what runs.", "dim")
+    return span(f" The whole record: sensei runs show {run.id}", "dim")
+

@@ -1,0 +1,102 @@
+"""History: what was done here, by whom, and how it ended."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+
+from sensei_tui.base import clock
+from sensei_tui.runs.registry import RunSummary
+from sensei_tui.screens.base import SenseiScreen
+from sensei_tui.screens.deploy import log_line
+from sensei_tui.screens.session import Topic
+from sensei_tui.widgets.dialogs import Ask, Pager, Text
+from sensei_tui.widgets.filter import FilterMixin
+from sensei_tui.widgets.lines import Line, cell, labelled, line, span, word
+from sensei_tui.widgets.rows import Row, Rows
+
+
+class HistoryScreen(FilterMixin, SenseiScreen):
+    """Runs, newest first, and their journals."""
+
+    NAME = "history"
+    TOPICS = frozenset({Topic.OVERVIEW, Topic.RUN})
+    BINDINGS = [
+        Binding("enter", "journal", "journal", id="history.journal"),
+        Binding("a", "attach", "attach", id="history.attach"),
+        Binding("r", "resume", "resume", id="history.resume"),
+        Binding("b", "rollback", "roll back", id="history.rollback"),
+        Binding("slash", "filter", "filter", id="filter"),
+    ]
+
+    def body(self) -> ComposeResult:
+        yield Text([line("")], id="runs-head")
+        yield Rows(id="runs")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#runs", Rows).focus()
+
+    def redraw(self) -> None:
+        runs = self.session.runs
+        self.tell("History", f"{len(runs)} runs" if runs else "no runs")
+        head = line("   ", span("run   what       state      started               took     by", "dim"))
+        none = line(" Nothing has been run on this site yet. Press Esc, then 3 for the first plan.")
+        self.query_one("#runs-head", Text).tell([line(""), head if runs else none])
+        self.query_one("#runs", Rows).set_rows(run_row(run) for run in runs)
+
+    def _chosen(self) -> RunSummary | None:
+        key = self.query_one("#runs", Rows).cursor
+        return next((run for run in self.session.runs if run.id == key), None)
+
+    @on(Rows.Chosen, "#runs")
+    def action_journal(self) -> None:
+        """Everything the run's journal says."""
+        if run := self._chosen():
+            lines = journal_lines(run, self.size.width - 2)
+            self.app.push_screen(Pager(f"run {run.id}", lines))
+
+    def action_attach(self) -> None:
+        """Watch this run on the Deploy screen."""
+        if run := self._chosen():
+            self.background(lambda: self.session.follow(run.directory), lambda _: self.sensei.action_go("deploy"), group="follow")
+
+    def action_resume(self) -> None:
+        """Finish a run that did not end well."""
+        if run := self._chosen():
+            self.background(lambda: self.session.resume_run(run.id), lambda _: self.sensei.action_go("deploy"), group="start")
+
+    def action_rollback(self) -> None:
+        """Plan a rollback; it starts only from the Deploy screen."""
+        hint = "Revisions of release sensei: sensei runs show, or helm history. Nothing is changed before you start the plan."
+        ask = Ask("Roll back release sensei to which revision?", hint=hint, check=_revision)
+        self.app.push_screen(ask, self._plan_rollback)
+
+    def _plan_rollback(self, revision: str | None) -> None:
+        if revision:
+            number = int(revision)
+            self.background(lambda: self.session.make_plan("rollback", number), lambda _: self.sensei.action_go("deploy"), group="plan")
+
+
+def _revision(text: str) -> str:
+    return "" if text.isdigit() and int(text) > 0 else "A revision is a whole number from 1."
+
+
+def run_row(run: RunSummary) -> Row:
+    """`0007  install  done  2026-11-23 23:56:47  3m12s  root`."""
+    took = clock.duration(run.seconds) if run.seconds else ""
+    text = line(cell(run.id, 6), cell(run.kind, 11), word(run.state, 11), cell(run.started[:19].replace("T", " "), 22),
+                cell(took, 9), span(run.actor))  # fmt: skip
+    return Row(run.id, text)
+
+
+def journal_lines(run: RunSummary, width: int) -> list[Line]:
+    """Head, steps and log of one run."""
+    view = run.directory.view()
+    parts = [("what", f"{view.kind} {view.version}"), ("state", str(view.state)), ("started", view.started), ("by", run.actor),
+             ("took", clock.duration(view.seconds))]  # fmt: skip
+    head = [row for label, text in parts for row in labelled(label, text, width)]
+    steps = [line("   ", word(step.state, 6), cell(step.title, 34), cell(clock.duration(step.seconds), 8), span(step.detail)) for step in view.steps]
+    error = [row for key in ("what", "why", "remedy") if view.error and view.error.get(key) for row in labelled(key, str(view.error[key]), width)]
+    return [line(""), *head, line(""), *steps, line(""), *error, *(log_line(item) for item in view.log)]

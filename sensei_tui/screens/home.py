@@ -1,0 +1,132 @@
+"""Home: what is to be done next?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+
+from sensei_tui.base.text import bytes_si
+from sensei_tui.deploy.overview import Overview
+from sensei_tui.health.model import Health
+from sensei_tui.screens.base import SenseiScreen
+from sensei_tui.screens.session import Topic
+from sensei_tui.widgets.dialogs import Ask, Text
+from sensei_tui.widgets.lines import Line, cell, line, span, word
+from sensei_tui.widgets.rows import Row, Rows
+
+LABEL = 11
+
+
+class HomeScreen(SenseiScreen):
+    """The site, the guided steps with their state, and the next one in words."""
+
+    NAME = "home"
+    TOPICS = frozenset({Topic.OVERVIEW, Topic.CLUSTER, Topic.RUN, Topic.REPORT})
+    BINDINGS = [
+        Binding("enter", "open", "open", id="home.open"),
+        Binding("1", "app.go('configure')", "1-5 go", id="home.go"),
+        Binding("2", "app.go('preflight')", "preflight", show=False),
+        Binding("3", "app.go('deploy')", "deploy", show=False),
+        Binding("4", "app.go('health')", "health", show=False),
+        Binding("5", "app.go('history')", "history", show=False),
+        Binding("r", "rehearse", "rehearse", id="home.rehearse"),
+        Binding("K", "kubeconfig", "kubeconfig", id="home.kubeconfig"),
+        Binding("question_mark", "app.help", "help", id="help"),
+        Binding("ctrl+l", "app.redraw", "redraw", id="redraw"),
+        Binding("ctrl+q", "app.quit", "quit", id="quit"),
+    ]
+
+    def body(self) -> ComposeResult:
+        yield Text([line("")], id="next")
+        yield Rows(id="steps")
+        yield Text([line("")], id="facts")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#steps", Rows).focus()
+
+    def offer_keys(self) -> None:
+        """Home has no way home: its own keys are all there are."""
+        from sensei_tui.widgets.bars import KeyLine
+
+        self.query_one(KeyLine).offer([item for item in self.BINDINGS if isinstance(item, Binding)])
+
+    def redraw(self) -> None:
+        """The whole screen from the overview and the cluster's picture."""
+        found = self.session.overview
+        if found is None:
+            return
+        self.tell(found.version, found.cluster, found.run)
+        self.query_one("#next", Text).tell(next_lines(found))
+        self.query_one("#steps", Rows).set_rows(step_rows(found))
+        self.query_one("#facts", Text).tell(fact_lines(found, self.session.health, self.session.trouble))
+
+    @on(Rows.Chosen, "#steps")
+    def open_step(self, event: Rows.Chosen) -> None:
+        """Enter on a step opens its screen."""
+        self.sensei.action_go(event.key)
+
+    def action_open(self) -> None:
+        """Enter anywhere on Home opens the step under the cursor."""
+        self.query_one("#steps", Rows).action_choose()
+
+    def action_rehearse(self) -> None:
+        """Use the simulated cluster."""
+        if not self.session.site.config.rehearsal:
+            self.background(self.session.rehearse, group="cluster")
+
+    def action_kubeconfig(self) -> None:
+        """Name a kubeconfig."""
+        hint = "A file in kubeconfig form. Its current context is used; change it with 'context' in site.yaml."
+        question = Ask("Path of the kubeconfig", value=str(Path("~/.kube/config").expanduser()), hint=hint, check=_readable)
+        self.app.push_screen(question, self._use_kubeconfig)
+
+    def _use_kubeconfig(self, path: str | None) -> None:
+        if path:
+            self.background(lambda: self.session.use_kubeconfig(Path(path).expanduser(), ""), group="cluster")
+
+
+def _readable(path: str) -> str:
+    return "" if Path(path).expanduser().is_file() else "There is no such file."
+
+
+def next_lines(found: Overview) -> list[Line]:
+    """`What to do next: ...`."""
+    return [line(""), line(span(" What to do next:  ", "dim"), span(found.next_step, "strong")), line("")]
+
+
+def step_rows(found: Overview) -> list[Row]:
+    """The guided steps with their state."""
+    return [
+        Row(step.key, line(f"{number} ", cell(step.title, 12), word(step.word, 8), span(step.text)))
+        for number, step in enumerate(found.steps, 1)
+    ]
+
+
+def fact_lines(found: Overview, health: Health | None, trouble: str) -> list[Line]:
+    """Cluster, licence and rehearsal in a line each."""
+    facts = [("Cluster", cluster_fact(found, health, trouble)), *found.facts]
+    return [line(""), *(line(" ", cell(label, LABEL, "dim"), span(text)) for label, text in facts)]
+
+
+def cluster_fact(found: Overview, health: Health | None, trouble: str) -> str:
+    """`5 nodes ready   64/96 cores free   210/320 GB free   2 GPUs`."""
+    if not found.configured:
+        return "none configured. Press K to name a kubeconfig, or r to rehearse on this machine."
+    if trouble:
+        return f"not reachable: {trouble}"
+    if health is None or not health.nodes:
+        return "connecting"
+    nodes = health.nodes
+    ready = sum(node.word == "ok" for node in nodes)
+    cores = sum(node.cpu_allocatable for node in nodes) // 1000
+    used = sum(node.cpu_requested for node in nodes) / 1000
+    memory = sum(node.memory_allocatable for node in nodes)
+    free = memory - sum(node.memory_requested for node in nodes)
+    gpus = sum(node.gpus_allocatable for node in nodes)
+    text = f"{ready} of {len(nodes)} nodes ready   {cores - used:.0f}/{cores} cores free   "
+    text += f"{bytes_si(free)} of {bytes_si(memory)} free"
+    return text + (f"   {gpus} GPUs" if gpus else "")

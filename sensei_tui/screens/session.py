@@ -1,0 +1,242 @@
+"""What one console knows and can ask for. No Textual here: screens read attributes and call intents in threads.
+
+Data flows one way: journals, reports and the cluster's snapshot come in and are announced by topic; intents go out
+to `deploy`, `preflight` and `runs`. Attributes hold immutable values, so a screen can draw at any moment.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+from sensei_tui.base.errors import SenseiError
+from sensei_tui.cluster.client import Cluster, connect
+from sensei_tui.cluster.snapshot import Snapshot
+from sensei_tui.cluster.store import ClusterStore
+from sensei_tui.cluster.target import Target
+from sensei_tui.deploy.overview import Overview, overview
+from sensei_tui.deploy.plans import plan_install, plan_rollback, plan_upgrade
+from sensei_tui.deploy.start import resume, start
+from sensei_tui.health.board import assess
+from sensei_tui.health.model import Health
+from sensei_tui.preflight.engine import load_report, run_preflight
+from sensei_tui.preflight.model import Report
+from sensei_tui.preflight.waivers import unwaive, waive
+from sensei_tui.rehearsal import launch
+from sensei_tui.runs.control import send
+from sensei_tui.runs.journal import Follower
+from sensei_tui.runs.model import Plan
+from sensei_tui.runs.registry import RunDirectory, RunSummary, active, latest, list_runs
+from sensei_tui.runs.view import RunView, reduce
+from sensei_tui.site.site import Site
+from sensei_tui.site.values import load_values
+
+
+class Topic(StrEnum):
+    """What changed."""
+
+    OVERVIEW = "overview"
+    RUN = "run"
+    CLUSTER = "cluster"
+    REPORT = "report"
+    PLAN = "plan"
+
+
+class Session:
+    """One console's view of one site."""
+
+    def __init__(self, site: Site, announce: Callable[[Topic], None]) -> None:
+        self.site = site
+        self.announce = announce
+        """Called from any thread."""
+        self.overview: Overview | None = None
+        self.report: Report | None = None
+        self.checking = ""
+        """Progress of a preflight that is running, in words."""
+        self.plan: Plan | None = None
+        self.runs: tuple[RunSummary, ...] = ()
+        self.run: RunView | None = None
+        self.snapshot: Snapshot | None = None
+        self.health: Health | None = None
+        self.trouble = ""
+        """Why there is no picture of the cluster."""
+        self._directory: RunDirectory | None = None
+        self._follower: Follower | None = None
+        self._store: ClusterStore | None = None
+        self._cluster: Cluster | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The site's name."""
+        return self.site.config.name
+
+    @property
+    def run_id(self) -> str:
+        """The run this console watches, or an empty string."""
+        return self._directory.id if self._directory else ""
+
+    @property
+    def target(self) -> Target | None:
+        """The cluster and namespace, or None where none is configured."""
+        kubeconfig = self.site.kubeconfig
+        config = self.site.config
+        return Target(str(kubeconfig), config.context, config.namespace) if kubeconfig else None
+
+    # What is read from files: cheap, any thread.
+
+    def refresh(self) -> None:
+        """Read the site's state again."""
+        self.overview = overview(self.site)
+        self.report = load_report(self.site)
+        self.runs = list_runs(self.site.runs)
+        self.announce(Topic.OVERVIEW)
+
+    def follow(self, directory: RunDirectory | None = None) -> None:
+        """Watch this run, or the active one, or the latest."""
+        found = directory or active(self.site.runs) or latest(self.site.runs)
+        if found is None or (self._directory and found.path == self._directory.path and directory is None):
+            return
+        with self._lock:
+            self._directory, self._follower = found, Follower(found.journal)
+            self.run = found.view()
+        self.poll()
+        self.announce(Topic.RUN)
+
+    def poll(self) -> bool:
+        """Take in what the journal has gained. True if anything changed; a few microseconds if not."""
+        with self._lock:
+            if self._follower is None or self.run is None or self._directory is None:
+                return False
+            events = self._follower.read()
+            alive = self._directory.alive
+            before = self.run
+            self.run = reduce(before, events, alive=alive)
+            return self.run != before
+
+    # The cluster.
+
+    def watch_cluster(self) -> None:
+        """Connect and keep a picture of the cluster. Blocks until connected; errors become `trouble`."""
+        target = self.target
+        if target is None or self._store is not None:
+            return
+        try:
+            if self.site.config.rehearsal:
+                launch.ensure(self.site.rehearsal_dir)
+            self._cluster = connect(target)
+            store = ClusterStore(self._cluster, target.namespace, self._cluster_changed)
+            store.start()
+        except SenseiError as error:
+            self.trouble = error.why or error.what
+            self.announce(Topic.CLUSTER)
+            return
+        self._store, self.trouble = store, ""
+
+    def _cluster_changed(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.health = assess(snapshot, self._values())
+        self.announce(Topic.CLUSTER)
+
+    def _values(self) -> dict[str, object] | None:
+        try:
+            return load_values(self.site).tree
+        except SenseiError:
+            return None
+
+    def cluster(self) -> Cluster:
+        """The connection. Raises SenseiError where there is none."""
+        if self._cluster is None:
+            if self.target is None:
+                raise SenseiError("No cluster is configured.", remedy="Press k on Home to name a kubeconfig.")
+            self._cluster = connect(self.target)
+        return self._cluster
+
+    def close(self) -> None:
+        """Stop watching. Runs go on."""
+        store, self._store = self._store, None
+        if store:
+            store.stop()
+
+    # Intents: each blocks; call them in a thread.
+
+    def use_kubeconfig(self, path: Path, context: str) -> None:
+        """Point the site at a cluster."""
+        self.close()
+        self.site = self.site.configure(kubeconfig=str(path), context=context, rehearsal=False)
+        self._forget_cluster()
+
+    def rehearse(self) -> None:
+        """Point the site at the simulated cluster on this machine, starting it if need be."""
+        self.close()
+        launch.ensure(self.site.rehearsal_dir)
+        self.site = self.site.configure(rehearsal=True)
+        self._forget_cluster()
+
+    def _forget_cluster(self) -> None:
+        self._cluster, self.snapshot, self.health, self.trouble, self.plan = None, None, None, "", None
+        self.refresh()
+        self.watch_cluster()
+
+    def check(self) -> None:
+        """Run the preflight checks."""
+
+        def progress(done: int, total: int, title: str) -> None:
+            self.checking = f"{done} of {total}: {title}"
+            self.announce(Topic.REPORT)
+
+        self._ensure_rehearsal()
+        try:
+            self.report = run_preflight(self.site, on_progress=progress)
+        finally:
+            self.checking = ""
+        self.announce(Topic.REPORT)
+        self.refresh()
+
+    def waive(self, check: str, reason: str) -> None:
+        """Accept a finding, with a reason; an empty reason takes the waiver back."""
+        if reason:
+            waive(self.site, check, reason)
+        else:
+            unwaive(self.site, check)
+        self.report = load_report(self.site)
+        self.announce(Topic.REPORT)
+        self.refresh()
+
+    def make_plan(self, kind: str = "install", revision: int = 0) -> None:
+        """Plan an install, upgrade or rollback; nothing is changed."""
+        self._ensure_rehearsal()
+        if kind == "rollback":
+            self.plan = plan_rollback(self.site, revision)
+        elif kind == "upgrade":
+            self.plan = plan_upgrade(self.site)
+        else:
+            self.plan = plan_install(self.site)
+        self.announce(Topic.PLAN)
+
+    def start_plan(self) -> None:
+        """Start the plan in a runner of its own and watch it."""
+        if self.plan is None:
+            raise SenseiError("There is no plan to start.", remedy="Open the Deploy screen to make one.")
+        self._ensure_rehearsal()
+        directory = start(self.site, self.plan)
+        self.plan = None
+        self.follow(directory)
+        self.refresh()
+
+    def resume_run(self, run_id: str = "") -> None:
+        """Finish a run whose runner died or that failed."""
+        self._ensure_rehearsal()
+        self.follow(resume(self.site, run_id or self.run_id))
+        self.refresh()
+
+    def control(self, command: str) -> None:
+        """Tell the runner: `cancel`, `pause`, `resume`, `retry`."""
+        if self._directory is not None:
+            send(self._directory.path, command)
+
+    def _ensure_rehearsal(self) -> None:
+        if self.site.config.rehearsal:
+            launch.ensure(self.site.rehearsal_dir)
