@@ -23,7 +23,7 @@ from sensei_tui.site.validate import Problem, check_value, validate
 from sensei_tui.widgets.bars import Rule
 from sensei_tui.widgets.dialogs import Ask, Choose, Confirm, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
-from sensei_tui.widgets.lines import Line, Pane, cell, labelled, line, span
+from sensei_tui.widgets.lines import Line, Pane, cell, details, labelled, line, span
 from sensei_tui.widgets.rows import Row, Rows
 
 VALUE_WIDTH = 26
@@ -150,7 +150,9 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         if group is None:
             return
         fields = [field for field in group.fields if self._shown(field)]
-        self.query_one("#group-title", Text).tell([line(" ", span(group.title, "title"), "  ", span(group.description, "dim"))])
+        self.query_one("#group-title", Text).tell(
+            [line(" ", span(group.title, "title"), "  ", span(group.description, "dim"))]
+        )
         self.query_one("#fields", Rows).set_rows(self._field_row(field) for field in fields)
         self._draw_detail()
 
@@ -158,7 +160,9 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         wrong = any(problem.path == field.path and problem.severity == "error" for problem in self._problems)
         given = self.editor.get(field.path)
         value = shown_value(field, self._value(field.path))
-        text = line(cell(field.title, 24), cell(value, VALUE_WIDTH, "fail" if wrong else "" if given is not None else "dim"))
+        text = line(
+            cell(field.title, 24), cell(value, VALUE_WIDTH, "fail" if wrong else "" if given is not None else "dim")
+        )
         return Row(field.path, text, f"{field.title} {field.path} {field.description}")
 
     def _draw_detail(self) -> None:
@@ -217,7 +221,9 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         def problem(text: str) -> str:
             return check_value(field.path, parse_text(field, text))
 
-        self.app.push_screen(Ask(field.title, value=value, hint=hint, secret=secret, check=problem), self._setter(field))
+        self.app.push_screen(
+            Ask(field.title, value=value, hint=hint, secret=secret, check=problem), self._setter(field)
+        )
 
     def _setter(self, field: Field) -> Callable[[str | None], None]:
         def accept(text: str | None) -> None:
@@ -300,7 +306,9 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
     def action_revert(self) -> None:
         """Back to what is on disk."""
         if self.dirty:
-            question = Confirm("Take back every edit since the last save?", "The edits made here would be lost.", "take back")
+            question = Confirm(
+                "Take back every edit since the last save?", "The edits made here would be lost.", "take back"
+            )
             self.app.push_screen(question, self._revert)
 
     def _revert(self, yes: bool | None) -> None:
@@ -339,7 +347,12 @@ def field_lines(field: Field, problems: tuple[Problem, ...], width: int) -> list
         allowed = f"{'' if low is None else low} to {'any' if high is None else high}"
     own = [problem for problem in problems if problem.path == field.path]
     parts = [("what", field.description), ("allowed", allowed), ("default", shown_value(field, field.default))]
-    lines = [row for label, text in parts if text for row in labelled(label, text, width)]
-    wrong = [row for problem in own for row in labelled(problem.severity, f"{problem.message} {problem.allowed}", width,
-                                                       role="fail" if problem.severity == "error" else "warn")]  # fmt: skip
+    lines = details(parts, width)
+    wrong = [row for problem in own for row in problem_lines(problem, width)]
     return [*wrong, *lines]
+
+
+def problem_lines(problem: Problem, width: int) -> list[Line]:
+    """What is wrong and what is allowed."""
+    role = "fail" if problem.severity == "error" else "warn"
+    return labelled(problem.severity, f"{problem.message} {problem.allowed}", width, role=role)

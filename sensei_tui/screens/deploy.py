@@ -16,7 +16,7 @@ from sensei_tui.screens.session import Topic
 from sensei_tui.widgets.bars import Rule, meter
 from sensei_tui.widgets.dialogs import Confirm, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
-from sensei_tui.widgets.lines import Line, Pane, cell, labelled, line, span, word
+from sensei_tui.widgets.lines import Line, Pane, cell, details, line, span, word
 from sensei_tui.widgets.rows import Row, Rows
 
 GOING = (RunState.RUNNING, RunState.PAUSED, RunState.WAITING)
@@ -78,7 +78,9 @@ class DeployScreen(FilterMixin, SenseiScreen):
         self.query_one("#waiting", Rows).set_rows(plan_rows(plan))
         self.query_one("#log-rule", Rule).tell("What differs from what is deployed" if plan.changes else "")
         self.query_one("#log", Pane).show(line(" " + change) for change in plan.changes)
-        self.query_one("#goodbye", Text).tell([line(span(" Nothing has been changed yet. Press s to start.", "strong"))])
+        self.query_one("#goodbye", Text).tell(
+            [line(span(" Nothing has been changed yet. Press s to start.", "strong"))]
+        )
 
     def _draw_run(self, run: RunView) -> None:
         seconds = f" {clock.duration(run.seconds)}" if run.state not in GOING else ""
@@ -98,7 +100,7 @@ class DeployScreen(FilterMixin, SenseiScreen):
             step = next((item for item in plan.steps if item.id == rows.cursor), None)
             if step:
                 parts = [("step", step.title), ("does", step.detail), ("inputs", step.inputs)]
-                text = [row for label, value in parts for row in labelled(label, value, self.size.width - 2)]
+                text = details(parts, self.size.width - 2)
                 self.app.push_screen(Pager(step.id, text))
             return
         if run is None:
@@ -133,7 +135,9 @@ class DeployScreen(FilterMixin, SenseiScreen):
     def action_log(self) -> None:
         """The whole log."""
         if self.session.run:
-            self.app.push_screen(Pager(f"log of run {self.session.run.id}", [log_line(item) for item in self.session.run.log]))
+            self.app.push_screen(
+                Pager(f"log of run {self.session.run.id}", [log_line(item) for item in self.session.run.log])
+            )
 
     def action_pause(self) -> None:
         """Pause after this step, or go on."""
@@ -164,8 +168,8 @@ def plan_head(plan: Plan) -> list[Line]:
     """How much and how long."""
     seconds = sum(step.seconds for step in plan.steps)
     about = f", about {clock.duration(seconds)}" if seconds else ""
-    return [line(span(f" The plan: {plan.kind} {plan.version} on {plan.target}", "strong")),
-            line(f" {len(plan.steps)} steps{about}. Enter shows a step, s starts, Esc leaves it."), line("")]  # fmt: skip
+    head = line(span(f" The plan: {plan.kind} {plan.version} on {plan.target}", "strong"))
+    return [head, line(f" {len(plan.steps)} steps{about}. Enter shows a step, s starts, Esc leaves it."), line("")]
 
 
 def plan_rows(plan: Plan) -> list[Row]:
@@ -191,7 +195,9 @@ def _step(run: RunView, index: int) -> tuple[tuple[str, str], ...]:
         return ()
     step: StepView = run.steps[index]
     took = clock.duration(step.seconds) if step.seconds else ""
-    return (cell(index + 1, 2, "dim", right=True), span(" "), word(step.state, 5), cell(step.title, STEP_TITLE - 6), cell(took, 7, right=True), span("   "))  # fmt: skip
+    number = cell(index + 1, 2, "dim", right=True)
+    title = cell(step.title, STEP_TITLE - 6)
+    return (number, span(" "), word(step.state, 5), title, cell(took, 7, right=True), span("   "))
 
 
 def progress(run: RunView, width: int) -> Line:
@@ -231,16 +237,18 @@ def why_lines(item: NotReady, width: int) -> list[Line]:
     """Everything known about one object that is not ready."""
     lines = [line(""), line(span(f" {item.object}  {item.ready} of {item.desired} ready", "strong")), line("")]
     for why in item.why:
-        parts = [("object", why.object), ("reason", why.reason), ("what", why.sentence), ("last log", why.last_log), ("do", why.remedy)]  # fmt: skip
-        lines += [row for label, text in parts if text for row in labelled(label, text, width)]
+        parts = [("object", why.object), ("reason", why.reason), ("what", why.sentence)]
+        parts += [("last log", why.last_log), ("do", why.remedy)]
+        lines += details(parts, width)
         lines.append(line(""))
     return lines
 
 
 def error_lines(run: RunView, width: int) -> list[Line]:
     """The error a run ended with."""
-    parts = [(label, str(run.error.get(key, ""))) for label, key in (("what", "what"), ("where", "where"), ("why", "why"), ("do", "remedy"))]  # fmt: skip
-    return [line(""), *(row for label, text in parts if text for row in labelled(label, text, width))]
+    labels = (("what", "what"), ("where", "where"), ("why", "why"), ("do", "remedy"))
+    parts = [(label, str(run.error.get(key, ""))) for label, key in labels]
+    return [line(""), *details(parts, width)]
 
 
 def log_line(item: LogLine) -> Line:
@@ -255,4 +263,3 @@ def goodbye(run: RunView) -> tuple[str, str]:
     if run.state is RunState.DONE:
         return span(" Press Esc, then 4: the health board shows what runs.", "dim")
     return span(f" The whole record: sensei runs show {run.id}", "dim")
-

@@ -17,7 +17,7 @@ from sensei_tui.screens.session import Topic
 from sensei_tui.widgets.bars import Rule, meter
 from sensei_tui.widgets.dialogs import Choose, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
-from sensei_tui.widgets.lines import Line, Pane, cell, labelled, line, paragraphs, span, word
+from sensei_tui.widgets.lines import Line, Pane, cell, details, labelled, line, paragraphs, span, word
 from sensei_tui.widgets.rows import Row, Rows
 
 VIEWS = {"components": "components", "pods": "pods", "services": "services", "nodes": "nodes"}
@@ -60,7 +60,9 @@ class HealthScreen(FilterMixin, SenseiScreen):
         health, session = self.session.health, self.session
         watching = "" if health is None else (session.snapshot.trouble if session.snapshot else "") or "watching"
         self.tell("Health", self.view, right=watching)
-        self.query_one("#headline", Text).tell([line(""), headline(health, session.trouble, session.target is None), line("")])
+        self.query_one("#headline", Text).tell(
+            [line(""), headline(health, session.trouble, session.target is None), line("")]
+        )
         self.query_one("#board", Rows).set_rows(board_rows(health, self.view) if health else [])
         self._draw_detail()
 
@@ -143,7 +145,9 @@ def headline(health: Health | None, trouble: str, unconfigured: bool) -> Line:
     if unconfigured:
         return line(span(" No cluster is configured. Press Esc, then K for a kubeconfig or r to rehearse.", "strong"))
     if health is None:
-        return line(span(f" The cluster is not reachable: {trouble}" if trouble else " Connecting to the cluster.", "strong"))
+        return line(
+            span(f" The cluster is not reachable: {trouble}" if trouble else " Connecting to the cluster.", "strong")
+        )
     return line(" ", word(health.word), "  ", span(health.headline, "strong"))
 
 
@@ -170,20 +174,21 @@ def _component_row(component: ComponentHealth) -> Row:
 
 
 def _pod_row(pod: PodHealth) -> Row:
-    text = line(cell(pod.name, 36), cell(pod.ready, 6), word(pod.word, 5), cell(pod.status, 18), cell(pod.restarts, 4, right=True), " ", span(pod.node))  # fmt: skip
-    return Row(pod.name, text)
+    state = (word(pod.word, 5), cell(pod.status, 18), cell(pod.restarts, 4, right=True))
+    return Row(pod.name, line(cell(pod.name, 36), cell(pod.ready, 6), *state, " ", span(pod.node)))
 
 
 def _service_row(service: ServiceHealth) -> Row:
-    text = line(cell(service.name, 28), word(service.word, 6), cell(service.type, 12), cell(service.ports, 16), span(f"{service.ready}/{service.total} endpoints ready"))  # fmt: skip
-    return Row(service.name, text)
+    endpoints = span(f"{service.ready}/{service.total} endpoints ready")
+    kind = (word(service.word, 6), cell(service.type, 12), cell(service.ports, 16))
+    return Row(service.name, line(cell(service.name, 28), *kind, endpoints))
 
 
 def _node_row(node: NodeHealth) -> Row:
     share = node.cpu_requested / node.cpu_allocatable if node.cpu_allocatable else 0
     cpu = f"{node.cpu_requested / 1000:.1f}/{node.cpu_allocatable / 1000:.0f} cores"
-    text = line(cell(node.name, 16), word(node.word, 6), span(meter(share, 14)), " ", cell(cpu, 16), cell(f"{node.pods} pods", 9), span(node.conditions or node.version))  # fmt: skip
-    return Row(node.name, text)
+    load = (span(meter(share, 14)), span(" "), cell(cpu, 16), cell(f"{node.pods} pods", 9))
+    return Row(node.name, line(cell(node.name, 16), word(node.word, 6), *load, span(node.conditions or node.version)))
 
 
 def detail_lines(health: Health, view: str, key: str, width: int) -> list[Line]:
@@ -198,7 +203,11 @@ def detail_lines(health: Health, view: str, key: str, width: int) -> list[Line]:
 
 
 def _component_detail(component: ComponentHealth, width: int) -> list[Line]:
-    head = line(" ", span(component.title, "title"), f"  {component.workload or ('external' if component.external else 'not deployed')}")
+    head = line(
+        " ",
+        span(component.title, "title"),
+        f"  {component.workload or ('external' if component.external else 'not deployed')}",
+    )
     services = [row for service in component.services for row in _service_detail(service)]
     pods = [line("   ", *_pod_row(pod).line) for pod in component.pods]
     whys = [row for why in component.why for text in (why.sentence, why.last_log, why.remedy) if text
@@ -215,19 +224,30 @@ def _pod_detail(pod: PodHealth, width: int) -> list[Line]:
     head = line(" ", span(pod.name, "title"), f"  {pod.status}  on {pod.node or 'no node yet'}  {age} old")
     why = pod.why
     parts = [("why", why.sentence), ("last log", why.last_log), ("do", why.remedy)] if why else []
-    return [head, *(row for label, text in parts if text for row in labelled(label, text, width))]
+    return [head, *details(parts, width)]
 
 
 def _service_detail(service: ServiceHealth) -> list[Line]:
-    return [line(f"   {service.name}  {service.type}  {service.ports}  {service.ready} of {service.total} endpoints ready")]
+    return [
+        line(f"   {service.name}  {service.type}  {service.ports}  {service.ready} of {service.total} endpoints ready")
+    ]
 
 
 def _node_detail(node: NodeHealth, width: int) -> list[Line]:
     memory = f"{bytes_iec(node.memory_requested)} of {bytes_iec(node.memory_allocatable)} requested"
     cpu = f"{node.cpu_requested / 1000:.1f} of {node.cpu_allocatable / 1000:.1f} cores requested"
     gpus = f"{node.gpus_requested} of {node.gpus_allocatable} requested" if node.gpus_allocatable else "none"
-    parts = [("cpu", cpu), ("memory", memory), ("GPUs", gpus), ("kubelet", node.version), ("state", node.conditions or "ready")]
-    return [line(" ", span(node.name, "title")), *(row for label, text in parts for row in labelled(label, text, width))]
+    parts = [
+        ("cpu", cpu),
+        ("memory", memory),
+        ("GPUs", gpus),
+        ("kubelet", node.version),
+        ("state", node.conditions or "ready"),
+    ]
+    return [
+        line(" ", span(node.name, "title")),
+        *details(parts, width),
+    ]
 
 
 def pods_of(health: Health, view: str, key: str) -> list[str]:

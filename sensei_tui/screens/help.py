@@ -58,7 +58,9 @@ def _paragraphs(markdown: str) -> list[str]:
     fenced = False
     for text in markdown.splitlines():
         fence = text.startswith("```")
-        alone = fenced or fence or not text.strip() or text.startswith(("#", "|")) or re.match(r"\s*([-*]|\d+\.)\s", text)
+        alone = (
+            fenced or fence or not text.strip() or text.startswith(("#", "|")) or re.match(r"\s*([-*]|\d+\.)\s", text)
+        )
         fenced ^= fence
         continues = joined and joined[-1].strip() and not joined[-1].startswith(("#", "|", "```"))
         if alone or not continues:

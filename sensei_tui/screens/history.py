@@ -13,7 +13,7 @@ from sensei_tui.screens.deploy import log_line
 from sensei_tui.screens.session import Topic
 from sensei_tui.widgets.dialogs import Ask, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
-from sensei_tui.widgets.lines import Line, cell, labelled, line, span, word
+from sensei_tui.widgets.lines import Line, cell, details, labelled, line, span, word
 from sensei_tui.widgets.rows import Row, Rows
 
 
@@ -60,23 +60,31 @@ class HistoryScreen(FilterMixin, SenseiScreen):
     def action_attach(self) -> None:
         """Watch this run on the Deploy screen."""
         if run := self._chosen():
-            self.background(lambda: self.session.follow(run.directory), lambda _: self.sensei.action_go("deploy"), group="follow")
+            self.background(
+                lambda: self.session.follow(run.directory), lambda _: self.sensei.action_go("deploy"), group="follow"
+            )
 
     def action_resume(self) -> None:
         """Finish a run that did not end well."""
         if run := self._chosen():
-            self.background(lambda: self.session.resume_run(run.id), lambda _: self.sensei.action_go("deploy"), group="start")
+            self.background(
+                lambda: self.session.resume_run(run.id), lambda _: self.sensei.action_go("deploy"), group="start"
+            )
 
     def action_rollback(self) -> None:
         """Plan a rollback; it starts only from the Deploy screen."""
-        hint = "Revisions of release sensei: sensei runs show, or helm history. Nothing is changed before you start the plan."
+        hint = "A revision of release sensei, from helm history. Nothing is changed before you start the plan."
         ask = Ask("Roll back release sensei to which revision?", hint=hint, check=_revision)
         self.app.push_screen(ask, self._plan_rollback)
 
     def _plan_rollback(self, revision: str | None) -> None:
         if revision:
             number = int(revision)
-            self.background(lambda: self.session.make_plan("rollback", number), lambda _: self.sensei.action_go("deploy"), group="plan")
+            self.background(
+                lambda: self.session.make_plan("rollback", number),
+                lambda _: self.sensei.action_go("deploy"),
+                group="plan",
+            )
 
 
 def _revision(text: str) -> str:
@@ -94,9 +102,17 @@ def run_row(run: RunSummary) -> Row:
 def journal_lines(run: RunSummary, width: int) -> list[Line]:
     """Head, steps and log of one run."""
     view = run.directory.view()
-    parts = [("what", f"{view.kind} {view.version}"), ("state", str(view.state)), ("started", view.started), ("by", run.actor),
-             ("took", clock.duration(view.seconds))]  # fmt: skip
-    head = [row for label, text in parts for row in labelled(label, text, width)]
-    steps = [line("   ", word(step.state, 6), cell(step.title, 34), cell(clock.duration(step.seconds), 8), span(step.detail)) for step in view.steps]
-    error = [row for key in ("what", "why", "remedy") if view.error and view.error.get(key) for row in labelled(key, str(view.error[key]), width)]
+    parts = [("what", f"{view.kind} {view.version}"), ("state", str(view.state)), ("started", view.started)]
+    parts += [("by", run.actor), ("took", clock.duration(view.seconds))]
+    head = details(parts, width)
+    steps = [
+        line("   ", word(step.state, 6), cell(step.title, 34), cell(clock.duration(step.seconds), 8), span(step.detail))
+        for step in view.steps
+    ]
+    error = [
+        row
+        for key in ("what", "why", "remedy")
+        if view.error and view.error.get(key)
+        for row in labelled(key, str(view.error[key]), width)
+    ]
     return [line(""), *head, line(""), *steps, line(""), *error, *(log_line(item) for item in view.log)]

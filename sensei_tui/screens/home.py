@@ -81,7 +81,9 @@ class HomeScreen(SenseiScreen):
     def action_kubeconfig(self) -> None:
         """Name a kubeconfig."""
         hint = "A file in kubeconfig form. Its current context is used; change it with 'context' in site.yaml."
-        question = Ask("Path of the kubeconfig", value=str(Path("~/.kube/config").expanduser()), hint=hint, check=_readable)
+        question = Ask(
+            "Path of the kubeconfig", value=str(Path("~/.kube/config").expanduser()), hint=hint, check=_readable
+        )
         self.app.push_screen(question, self._use_kubeconfig)
 
     def _use_kubeconfig(self, path: str | None) -> None:

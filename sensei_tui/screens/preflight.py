@@ -17,7 +17,7 @@ from sensei_tui.screens.session import Topic
 from sensei_tui.widgets.bars import Rule
 from sensei_tui.widgets.dialogs import Ask, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
-from sensei_tui.widgets.lines import Line, Pane, cell, labelled, line, span, word
+from sensei_tui.widgets.lines import Line, Pane, cell, details, labelled, line, span, word
 from sensei_tui.widgets.rows import Row, Rows
 
 WORDS = {
@@ -157,16 +157,22 @@ def finding_rows(report: Report | None) -> list[Row]:
 def _row(finding: Finding) -> Row:
     mark = word(WORDS[finding.status], 7)
     text = line(mark, cell(finding.id, 17), " ", span(finding.summary))
-    return Row(finding.id, text, f"{finding.id} {finding.area} {finding.title} {finding.summary} {WORDS[finding.status]}")
+    return Row(
+        finding.id, text, f"{finding.id} {finding.area} {finding.title} {finding.summary} {WORDS[finding.status]}"
+    )
 
 
 def finding_lines(finding: Finding, width: int) -> list[Line]:
     """Measured, threshold, source and remedy of one finding."""
     head = line(" ", span(finding.id, "title"), "  ", span(finding.title, "strong"), "  ", word(WORDS[finding.status]))
-    parts = [("measured", finding.measured or finding.summary), ("threshold", finding.threshold), ("source", finding.source)]
+    parts = [
+        ("measured", finding.measured or finding.summary),
+        ("threshold", finding.threshold),
+        ("source", finding.source),
+    ]
     if finding.waiver:
         parts.append(("waived", f"{finding.waiver} (would be {finding.waived_status})"))
     parts.append(("do", finding.remedy if finding.status is not Status.PASS else ""))
-    shown = [row for label, text in parts if text for row in labelled(label, text, width)]
+    shown = details(parts, width)
     evidence = [row for text in finding.detail for row in labelled("", text, width, role="dim")]
     return [head, *shown, *evidence]

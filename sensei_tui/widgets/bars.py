@@ -114,4 +114,3 @@ def meter(fraction: float, width: int) -> str:
     inside = max(1, width - 2)
     done = max(0, min(inside, int(fraction * inside)))
     return f"[{'#' * done}{'-' * (inside - done)}]"
-

@@ -61,6 +61,11 @@ def labelled(label: str, text: str, width: int, *, label_width: int = 11, role: 
     return [line(cell(" " + head, label_width, "dim"), span(row, role)) for head, row in zip(heads, rows, strict=True)]
 
 
+def details(parts: Iterable[tuple[str, str]], width: int, *, role: str = "") -> list[Line]:
+    """Label and text pairs, those without text left out."""
+    return [row for label, text in parts if text for row in labelled(label, text, width, role=role)]
+
+
 def wrap(text: str, width: int) -> list[str]:
     """Word-wrap, keeping the text's own line breaks; long words are cut."""
     rows: list[str] = []
