@@ -5,6 +5,7 @@ Grammar: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 
@@ -29,9 +30,9 @@ def parse(text: str | int | float) -> Decimal:
 
 def millicores(text: str | int | float) -> int:
     """CPU in thousandths of a core, rounded up as the scheduler does."""
-    return -int(-(parse(text) * 1000) // 1)
+    return math.ceil(parse(text) * 1000)
 
 
 def whole(text: str | int | float) -> int:
     """Bytes or counts, rounded up."""
-    return -int(-parse(text) // 1)
+    return math.ceil(parse(text))

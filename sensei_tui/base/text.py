@@ -36,7 +36,7 @@ def bytes_iec(count: float) -> str:
 
 def _scaled(count: float, base: int, units: tuple[str, ...]) -> str:
     value, unit = float(count), units[0]
-    for unit in units:  # noqa: B007 - the last unit reached is the answer
+    for unit in units:
         if abs(value) < base or unit == units[-1]:
             break
         value /= base
