@@ -66,9 +66,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `type` and the keys of `data`:
 
-    - `run.started` {kind, actor{uid,user,sudo_user,ssh}, pid, resumed}; `run.finished` {state, error?}
-    - `step.started` {}; `step.finished` {state, seconds, detail, error?}; `step.progress` {done, total, unit, text}
-    - `log` {source: helm|event|pod|runner, text, object?}; `waiting` {objects: [NotReady]} (whole list each time it changes)
+    - `run.started` {kind, actor{uid,user,sudo_user,ssh}, pid, host, resumed, repaired}; `run.finished` {state, error?}
+    - `run.paused` {}; `run.continued` {}: between two steps
+    - `step.started` {inputs}; `step.finished` {state, seconds, detail, inputs, error?}
+    - `step.progress` {done, total, unit, text}
+    - `log` {source: helm|event|pod|runner, text, object?}
+    - `waiting` {objects: [NotReady]}: the whole list each time it changes
     - `control` {command, actor}
     """
 
