@@ -10,7 +10,7 @@ from textual.containers import Container
 from sensei_tui.base import clock
 from sensei_tui.health.model import NotReady
 from sensei_tui.runs.model import Plan, RunState
-from sensei_tui.runs.view import LogLine, RunView, StepView
+from sensei_tui.runs.view import GOING, LogLine, RunView, StepView
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Topic
 from sensei_tui.widgets.bars import Rule, meter
@@ -19,7 +19,6 @@ from sensei_tui.widgets.filter import FilterMixin
 from sensei_tui.widgets.lines import Line, Pane, cell, details, line, span, word
 from sensei_tui.widgets.rows import Row, Rows
 
-GOING = (RunState.RUNNING, RunState.PAUSED, RunState.WAITING)
 UNFINISHED = (RunState.FAILED, RunState.CANCELLED, RunState.DEAD)
 STEP_TITLE = 26
 

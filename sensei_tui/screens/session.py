@@ -26,10 +26,9 @@ from sensei_tui.preflight.model import Report
 from sensei_tui.preflight.waivers import unwaive, waive
 from sensei_tui.rehearsal import launch
 from sensei_tui.runs.control import send
-from sensei_tui.runs.journal import Follower
 from sensei_tui.runs.model import Plan
-from sensei_tui.runs.registry import RunDirectory, RunSummary, active, latest, list_runs
-from sensei_tui.runs.view import RunView, reduce
+from sensei_tui.runs.registry import RunDirectory, RunSummary, Watch, active, find_run, latest, list_runs
+from sensei_tui.runs.view import RunView
 from sensei_tui.site.site import Site
 from sensei_tui.site.values import load_values
 
@@ -57,13 +56,11 @@ class Session:
         """Progress of a preflight that is running, in words."""
         self.plan: Plan | None = None
         self.runs: tuple[RunSummary, ...] = ()
-        self.run: RunView | None = None
         self.snapshot: Snapshot | None = None
         self.health: Health | None = None
         self.trouble = ""
         """Why there is no picture of the cluster."""
-        self._directory: RunDirectory | None = None
-        self._follower: Follower | None = None
+        self._watch: Watch | None = None
         self._store: ClusterStore | None = None
         self._cluster: Cluster | None = None
         self._lock = threading.Lock()
@@ -74,9 +71,14 @@ class Session:
         return self.site.config.name
 
     @property
+    def run(self) -> RunView | None:
+        """The run this console watches."""
+        return self._watch.view if self._watch else None
+
+    @property
     def run_id(self) -> str:
-        """The run this console watches, or an empty string."""
-        return self._directory.id if self._directory else ""
+        """Its number, or an empty string."""
+        return self._watch.directory.id if self._watch else ""
 
     @property
     def target(self) -> Target | None:
@@ -97,24 +99,18 @@ class Session:
     def follow(self, directory: RunDirectory | None = None) -> None:
         """Watch this run, or the active one, or the latest."""
         found = directory or active(self.site.runs) or latest(self.site.runs)
-        if found is None or (self._directory and found.path == self._directory.path and directory is None):
+        if found is None:
             return
+        watch = Watch(found)
+        watch.poll()
         with self._lock:
-            self._directory, self._follower = found, Follower(found.journal)
-            self.run = found.view()
-        self.poll()
+            self._watch = watch
         self.announce(Topic.RUN)
 
     def poll(self) -> bool:
-        """Take in what the journal has gained. True if anything changed; a few microseconds if not."""
+        """Take in what the journal has gained. True if anything changed; a few file looks if not."""
         with self._lock:
-            if self._follower is None or self.run is None or self._directory is None:
-                return False
-            events = self._follower.read()
-            alive = self._directory.alive
-            before = self.run
-            self.run = reduce(before, events, alive=alive)
-            return self.run != before
+            return self._watch is not None and self._watch.poll()
 
     # The cluster.
 
@@ -229,13 +225,13 @@ class Session:
     def resume_run(self, run_id: str = "") -> None:
         """Finish a run whose runner died or that failed."""
         self._ensure_rehearsal()
-        self.follow(resume(self.site, run_id or self.run_id))
+        self.follow(resume(self.site, find_run(self.site.runs, run_id or self.run_id).id))
         self.refresh()
 
     def control(self, command: str) -> None:
         """Tell the runner: `cancel`, `pause`, `resume`, `retry`."""
-        if self._directory is not None:
-            send(self._directory.path, command)
+        if self._watch is not None:
+            send(self._watch.directory.path, command)
 
     def _ensure_rehearsal(self) -> None:
         if self.site.config.rehearsal:
