@@ -55,15 +55,19 @@ def python_module(module: str, *arguments: str) -> list[str]:
 
 
 def spawn_detached(
-    command: Sequence[str], *, log: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
-) -> ProcessRef:
-    """Start `command` in a session of its own: no terminal, no hang-up, output appended to `log` (0600)."""
+    command: Sequence[str], *, log: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> ProcessRef:  # fmt: skip
+    """Start `command` in a session of its own: no terminal, no hang-up, output appended to `log` (0600).
+
+    `pass_fds` stay open in it. Raises OSError, and ProcessLookupError when it ends at once.
+    """
     private_dir(log.parent)
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         child = subprocess.Popen(
             list(command), stdin=subprocess.DEVNULL, stdout=handle, stderr=handle,
-            cwd=cwd, env=dict(env) if env is not None else None, start_new_session=True,
+            cwd=cwd, env=dict(env) if env is not None else None, start_new_session=True, pass_fds=pass_fds,
         )  # fmt: skip
     finally:
         os.close(handle)

@@ -29,11 +29,13 @@ class ApiError(SenseiError):
         self.reason = reason
         self.message = message
         self.details = details or {}
+        self.metadata: dict[str, Any] = {}
+        """ListMeta of the Status object (an expired list gives a token to go on with)."""
 
     def status(self) -> dict[str, Any]:
         """The `Status` object to send."""
         body: dict[str, Any] = {
-            "kind": "Status", "apiVersion": "v1", "metadata": {},
+            "kind": "Status", "apiVersion": "v1", "metadata": self.metadata,
             "status": "Failure", "message": self.message, "reason": self.reason,
         }  # fmt: skip
         if self.details:
@@ -82,10 +84,7 @@ def forbidden(kind: Kind, name: str, why: str) -> ApiError:
 
 def invalid(kind: Kind, name: str, causes: Sequence[dict[str, str]]) -> ApiError:
     """422 with one cause per wrong field (see `cause`)."""
-    wrong = [
-        f"{entry['field']}: {entry['message']}" if entry.get("field") else entry["message"]
-        for entry in causes
-    ]
+    wrong = [f"{entry['field']}: {entry['message']}" if entry.get("field") else entry["message"] for entry in causes]
     text = wrong[0] if len(wrong) == 1 else f"[{', '.join(wrong)}]"
     label = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
     details = {**_about(kind, name, by_kind=True), "causes": list(causes)}

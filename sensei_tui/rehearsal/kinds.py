@@ -17,7 +17,7 @@ class Kind:
     """A resource type. There is one instance for each (compare with `is` or `==`, use as a dict key).
 
     `generation` says whether metadata.generation counts spec changes. `create_only` resources (reviews) are
-    not stored.
+    not stored; `read_only` ones are served empty: custom resources and aggregated APIs are not simulated.
     """
 
     group: str
@@ -30,6 +30,7 @@ class Kind:
     categories: tuple[str, ...] = ()
     generation: bool = False
     create_only: bool = False
+    read_only: bool = False
 
     @property
     def singular(self) -> str:
@@ -47,7 +48,9 @@ class Kind:
 
     @property
     def verbs(self) -> tuple[str, ...]:
-        return ("create",) if self.create_only else ALL_VERBS
+        if self.create_only:
+            return ("create",)
+        return ("get", "list", "watch") if self.read_only else ALL_VERBS
 
     @property
     def has_status(self) -> bool:
@@ -61,7 +64,7 @@ def _rows(group: str, version: str, *rows: Kind) -> tuple[Kind, ...]:
     return tuple(
         Kind(
             group, version, row.kind, row.plural, row.namespaced, row.short_names, row.subresources,
-            row.categories, row.generation, row.create_only,
+            row.categories, row.generation, row.create_only, row.read_only,
         )
         for row in rows
     )  # fmt: skip
@@ -69,10 +72,12 @@ def _rows(group: str, version: str, *rows: Kind) -> tuple[Kind, ...]:
 
 def _row(
     kind: str, plural: str, namespaced: bool = True, short: str = "", sub: str = "", categories: str = "",
-    *, generation: bool = False, create_only: bool = False,
+    *, generation: bool = False, create_only: bool = False, read_only: bool = False,
 ) -> Kind:  # fmt: skip
-    words = (tuple(text.split()) for text in (short, sub, categories))
-    return Kind("", "", kind, plural, namespaced, *words, generation, create_only)
+    return Kind(
+        "", "", kind, plural, namespaced, tuple(short.split()), tuple(sub.split()), tuple(categories.split()),
+        generation, create_only, read_only,
+    )  # fmt: skip
 
 
 KINDS: tuple[Kind, ...] = (
@@ -84,18 +89,18 @@ KINDS: tuple[Kind, ...] = (
         _row("Event", "events", short="ev"),
         _row("LimitRange", "limitranges", short="limits"),
         _row("Namespace", "namespaces", False, "ns", "finalize status"),
-        _row("Node", "nodes", False, "no", "proxy status"),
+        _row("Node", "nodes", False, "no", "status"),
         _row("PersistentVolumeClaim", "persistentvolumeclaims", short="pvc", sub="status"),
         _row("PersistentVolume", "persistentvolumes", False, "pv", "status"),
         _row("Pod", "pods", short="po", categories="all", generation=True,
-             sub="attach binding ephemeralcontainers eviction exec log portforward proxy resize status"),
+             sub="binding eviction exec log portforward resize status"),
         _row("PodTemplate", "podtemplates", generation=True),
         _row("ReplicationController", "replicationcontrollers", True, "rc", "scale status", "all",
              generation=True),
         _row("ResourceQuota", "resourcequotas", short="quota", sub="status"),
         _row("Secret", "secrets"),
         _row("ServiceAccount", "serviceaccounts", short="sa", sub="token"),
-        _row("Service", "services", short="svc", sub="proxy status", categories="all"),
+        _row("Service", "services", short="svc", sub="status", categories="all"),
     ),
     *_rows("admissionregistration.k8s.io", "v1",
         _row("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", False, "", "",
@@ -109,10 +114,10 @@ KINDS: tuple[Kind, ...] = (
     ),
     *_rows("apiextensions.k8s.io", "v1",
         _row("CustomResourceDefinition", "customresourcedefinitions", False, "crd crds", "status",
-             "api-extensions", generation=True),
+             "api-extensions", generation=True, read_only=True),
     ),
     *_rows("apiregistration.k8s.io", "v1",
-        _row("APIService", "apiservices", False, sub="status", categories="api-extensions"),
+        _row("APIService", "apiservices", False, sub="status", categories="api-extensions", read_only=True),
     ),
     *_rows("apps", "v1",
         _row("ControllerRevision", "controllerrevisions"),

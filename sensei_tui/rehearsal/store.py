@@ -16,7 +16,7 @@ from sensei_tui.base import clock
 from sensei_tui.rehearsal import errors, kinds
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object, clone, key_of, metadata, random_suffix, timestamp
-from sensei_tui.rehearsal.watch import Change, History, Watch
+from sensei_tui.rehearsal.watch import Change, History, Watch, too_old
 
 Subscriber = Callable[[Kind, str, Object], None]
 Matcher = Callable[[Object], bool]
@@ -77,12 +77,17 @@ class Store:
         return [clone(obj) for obj in self.select(kind, namespace, label_selector, field_selector)]
 
     def select(
-        self, kind: Kind, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
-    ) -> Iterator[Object]:
-        """Like `list`, but the stored objects themselves: read them, never change them."""
-        labels, fields = _matchers(kind, label_selector, field_selector)
-        for key, obj in sorted(self._objects[kind].items(), key=lambda item: item[0]):
-            if namespace in (None, key[0]) and labels(obj) and fields(obj):
+        self, kind: Kind, namespace: str | None = None, label_selector: str = "", field_selector: str = "",
+        *, at: int | None = None,
+    ) -> Iterator[Object]:  # fmt: skip
+        """Like `list`, but the stored objects themselves: read them, never change them.
+
+        `at` gives the state at an earlier resource version. Raises ApiError 410 when it is no longer known.
+        """
+        matches = matcher(kind, label_selector, field_selector)
+        table = self._objects[kind] if at is None else self._table_at(kind, at)
+        for key, obj in sorted(table.items(), key=lambda item: item[0]):
+            if namespace in (None, key[0]) and matches(obj):
                 yield obj
 
     def watch(self, kind: Kind, namespace: str | None, since: int | str) -> Watch:
@@ -103,8 +108,11 @@ class Store:
 
     # writing
 
-    def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
-        """Store a new object, its status too. Raises ApiError 404 and 403 (its namespace), 409, 422."""
+    def create(self, kind: Kind, obj: Object, *, uid: str = "", dry_run: bool = False) -> Object:
+        """Store a new object, its status too (`uid` if it must have a certain one).
+
+        Raises ApiError 404 and 403 (its namespace), 409, 422.
+        """
         new: Object = clone(obj)
         found = metadata(new)
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
@@ -113,16 +121,14 @@ class Store:
             found["name"] = found["generateName"] + random_suffix()
         if not found.get("name"):
             causes = [
-                errors.cause(
-                    "FieldValueRequired", "Required value: name or generateName is required", "metadata.name"
-                )
+                errors.cause("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")
             ]
             raise errors.invalid(kind, "", causes)
         if self.exists(kind, *key_of(new)):
             raise errors.already_exists(kind, found["name"])
         for ours in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
             found.pop(ours, None)
-        found["uid"] = str(uuid.uuid4())
+        found["uid"] = uid or str(uuid.uuid4())
         found["creationTimestamp"] = timestamp(self._now())
         if kind.generation:
             found["generation"] = 1
@@ -193,6 +199,21 @@ class Store:
 
     # inside
 
+    def _table_at(self, kind: Kind, revision: int) -> dict[tuple[str, str], Object]:
+        """The objects as they were: the later changes, undone from the last to the first."""
+        history = self._history[kind]
+        if revision < history.oldest:
+            raise too_old(revision, history.oldest)
+        table = dict(self._objects[kind])
+        for change in reversed(history.changes):
+            if change.revision <= revision:
+                break
+            if change.previous is None:
+                del table[key_of(change.object)]
+            else:
+                table[key_of(change.object)] = change.previous
+        return table
+
     def _check_namespace(self, kind: Kind, found: Object) -> None:
         if not kind.namespaced:
             found.pop("namespace", None)
@@ -237,14 +258,15 @@ class Store:
             self._delivering = False
 
 
-def _matchers(kind: Kind, label_selector: str, field_selector: str) -> tuple[Matcher, Matcher]:
+def matcher(kind: Kind, label_selector: str, field_selector: str) -> Matcher:
+    """Whether an object is selected; an empty selector selects all. Raises ApiError 400."""
     if not label_selector and not field_selector:
-        return bool, bool
+        return bool
     from sensei_tui.rehearsal import selectors
 
-    labels: Matcher = selectors.label_matcher(label_selector) if label_selector else bool
-    fields: Matcher = selectors.field_matcher(kind, field_selector) if field_selector else bool
-    return labels, fields
+    labels = selectors.label_matcher(label_selector)
+    fields = selectors.field_matcher(kind, field_selector)
+    return lambda obj: labels(obj) and fields(obj)
 
 
 def _new_namespace(new: Object) -> None:

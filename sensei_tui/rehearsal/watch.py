@@ -48,6 +48,17 @@ class Watch:
         """The next change; None when the stream was ended."""
         return await self._queue.get()
 
+    def ready(self) -> list[Change]:
+        """The further changes that need no waiting (the end stays for `next`)."""
+        found = []
+        while not self._queue.empty():
+            change = self._queue.get_nowait()
+            if change is None:
+                self._queue.put_nowait(None)
+                break
+            found.append(change)
+        return found
+
     async def __aiter__(self) -> AsyncIterator[Change]:
         while (change := await self.next()) is not None:
             yield change

@@ -1,0 +1,159 @@
+"""What the API server itself fills in when objects are written: addresses, service accounts, generated selectors.
+
+Field defaults are in `schemas`; here are the values that depend on the cluster's state or on the object's identity
+(the strategies of pkg/registry and the admission plugins that kube-apiserver runs by default).
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from collections.abc import Callable
+
+from sensei_tui.rehearsal import errors, kinds
+from sensei_tui.rehearsal.kinds import Kind
+from sensei_tui.rehearsal.objects import Object, metadata
+from sensei_tui.rehearsal.store import Store
+
+SERVICE_NETWORK = ipaddress.ip_network("10.96.0.0/12")
+NODE_PORTS = range(30000, 32768)
+
+_SERVICE = kinds.named("Service")
+_KEEP_STATUS = ("Node", "Namespace", "PersistentVolume")
+"""Kinds whose creator may bring a status (a kubelet registers its node with one)."""
+
+_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+_TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+
+
+def on_create(store: Store, kind: Kind, obj: Object, uid: str) -> None:
+    """Complete a new object in place; `uid` is the one it will get. Raises ApiError."""
+    if kind.has_status and kind.kind not in _KEEP_STATUS:
+        obj.pop("status", None)
+    if complete := _ON_CREATE.get(kind.kind):
+        complete(store, obj, uid)
+
+
+def on_update(kind: Kind, live: Object, obj: Object) -> None:
+    """Keep what a replacement may leave out."""
+    if kind is _SERVICE:
+        _keep_addresses(live.get("spec", {}), obj.setdefault("spec", {}))
+    if kind.kind == "Secret":
+        _fold_string_data(obj)
+
+
+def _pod(store: Store, obj: Object, uid: str) -> None:
+    spec = obj.setdefault("spec", {})
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    spec["serviceAccountName"] = spec["serviceAccount"] = account
+    spec.setdefault("priority", _priority(store, spec.get("priorityClassName", "")))
+    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    present = {one.get("key") for one in spec.get("tolerations") or () if one.get("effect") in (None, "", "NoExecute")}
+    spec["tolerations"] = [
+        *(spec.get("tolerations") or ()),
+        *(
+            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+            for key in _TOLERATED
+            if key not in present and None not in present
+        ),
+    ]
+    obj["status"] = {"phase": "Pending", **({"qosClass": quality(spec)})}
+
+
+def _priority(store: Store, name: str) -> int:
+    classes = kinds.named("PriorityClass")
+    if name:
+        if not store.exists(classes, "", name):
+            raise errors.forbidden(kinds.named("Pod"), "", f"no PriorityClass with name {name} was found")
+        return int(store.peek(classes, "", name).get("value", 0))
+    return next((int(one["value"]) for one in store.select(classes) if one.get("globalDefault")), 0)
+
+
+def quality(spec: Object) -> str:
+    """The QoS class of a pod: Guaranteed, Burstable or BestEffort."""
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    resources = [one.get("resources") or {} for one in containers]
+    if not any(one.get("requests") or one.get("limits") for one in resources):
+        return "BestEffort"
+    for one in resources:
+        limits, requests = one.get("limits") or {}, one.get("requests") or {}
+        if any(not limits.get(name) or requests.get(name, limits[name]) != limits[name] for name in ("cpu", "memory")):
+            return "Burstable"
+    return "Guaranteed"
+
+
+def _service(store: Store, obj: Object, uid: str) -> None:
+    spec = obj.setdefault("spec", {})
+    if spec.get("type") == "ExternalName":
+        return
+    taken = {one["spec"].get("clusterIP") for one in store.select(_SERVICE)}
+    if not spec.get("clusterIP"):
+        spec["clusterIP"] = str(next(ip for ip in SERVICE_NETWORK.hosts() if str(ip) not in taken))
+    elif spec["clusterIP"] != "None" and spec["clusterIP"] in taken:
+        message = f'Invalid value: "{spec["clusterIP"]}": failed to allocate IP: provided IP is already allocated'
+        causes = [errors.cause("FieldValueInvalid", message, "spec.clusterIPs")]
+        raise errors.invalid(_SERVICE, metadata(obj)["name"], causes)
+    spec["clusterIPs"] = [spec["clusterIP"]]
+    spec.setdefault("ipFamilies", ["IPv4"])
+    spec.setdefault("ipFamilyPolicy", "SingleStack")
+    if spec.get("type") in ("NodePort", "LoadBalancer"):
+        used = {port.get("nodePort") for one in store.select(_SERVICE) for port in one["spec"].get("ports") or ()}
+        free = (number for number in NODE_PORTS if number not in used)
+        for port in spec.get("ports") or ():
+            port["nodePort"] = port.get("nodePort") or next(free)
+    obj["status"] = {"loadBalancer": {}}
+
+
+def _keep_addresses(live: Object, spec: Object) -> None:
+    for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        if key in live and not spec.get(key) and spec.get("type") != "ExternalName":
+            spec[key] = live[key]
+    ports = {(port.get("protocol", "TCP"), port["port"]): port.get("nodePort") for port in live.get("ports") or ()}
+    for port in spec.get("ports") or ():
+        kept = ports.get((port.get("protocol", "TCP"), port["port"]))
+        if kept and not port.get("nodePort") and spec.get("type") in ("NodePort", "LoadBalancer"):
+            port["nodePort"] = kept
+
+
+def _claim(store: Store, obj: Object, uid: str) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("volumeMode", "Filesystem")
+    if "storageClassName" not in spec:
+        marked = (
+            one["metadata"]["name"]
+            for one in store.select(kinds.named("StorageClass"))
+            if (one["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true"
+        )
+        if name := next(marked, ""):
+            spec["storageClassName"] = name
+    obj["status"] = {"phase": "Pending"}
+
+
+def _job(store: Store, obj: Object, uid: str) -> None:
+    spec = obj.setdefault("spec", {})
+    if spec.get("manualSelector"):
+        return
+    ours = {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": metadata(obj).get("name", "")}
+    ours |= {"controller-uid": uid, "job-name": metadata(obj).get("name", "")}
+    template = metadata(spec.setdefault("template", {}))
+    template["labels"] = {**(template.get("labels") or {}), **ours}
+    spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+
+
+def _secret(store: Store, obj: Object, uid: str) -> None:
+    _fold_string_data(obj)
+    obj.setdefault("type", "Opaque")
+
+
+def _fold_string_data(obj: Object) -> None:
+    for key, text in (obj.pop("stringData", None) or {}).items():
+        obj.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
+
+
+_ON_CREATE: dict[str, Callable[[Store, Object, str], None]] = {
+    "Job": _job,
+    "PersistentVolumeClaim": _claim,
+    "Pod": _pod,
+    "Secret": _secret,
+    "Service": _service,
+}

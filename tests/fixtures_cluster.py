@@ -1,0 +1,88 @@
+"""A simulated cluster for tests: the real server on a loopback port, its loop in a thread of the test process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from sensei_tui.rehearsal import scenario as scenarios
+from sensei_tui.rehearsal.host import Host
+from sensei_tui.rehearsal.store import Store
+
+T = TypeVar("T")
+KUBECTL = "/usr/bin/kubectl"
+
+
+class RunningCluster:
+    """A started cluster: `kubeconfig` for real clients, `store` through `call` (which runs in the server's loop)."""
+
+    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop) -> None:
+        self.host = host
+        self._loop = loop
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.host.kubeconfig
+
+    @property
+    def url(self) -> str:
+        return self.host.identity.url
+
+    @property
+    def token(self) -> str:
+        return self.host.identity.token
+
+    @property
+    def ca(self) -> Path:
+        return self.host.directory / "tls" / "ca.crt"
+
+    def call(self, function: Callable[[Store], T]) -> T:
+        """Run `function(store)` in the server's loop and return its result."""
+
+        async def within() -> T:
+            return function(self.host.store)
+
+        return asyncio.run_coroutine_threadsafe(within(), self._loop).result(30)
+
+    def kubectl(self, *arguments: str, stdin: str = "", check: bool = True, timeout: float = 60) -> str:
+        """kubectl's standard output. Raises AssertionError with its standard error when it fails (and `check`)."""
+        done = self.kubectl_run(*arguments, stdin=stdin, timeout=timeout)
+        assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}\n{done.stdout}"
+        return done.stdout
+
+    def kubectl_run(
+        self, *arguments: str, stdin: str = "", timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        cache = self.host.directory / "kubectl-cache"
+        command = [KUBECTL, f"--kubeconfig={self.kubeconfig}", f"--cache-dir={cache}", *arguments]
+        environment = {**os.environ, "HOME": str(self.host.directory)}
+        return subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False
+        )
+
+
+@contextmanager
+def running_cluster(directory: Path, scenario: str = "") -> Iterator[RunningCluster]:
+    """A cluster in `directory` for the time of the block; `scenario` is its YAML text (default: the built-in one)."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="rehearsal", daemon=True)
+    thread.start()
+    host = Host(directory, scenarios.parse(yaml.safe_load(scenario)) if scenario else scenarios.default())
+    try:
+        asyncio.run_coroutine_threadsafe(host.start(), loop).result(30)
+        try:
+            yield RunningCluster(host, loop)
+        finally:
+            asyncio.run_coroutine_threadsafe(host.stop(), loop).result(30)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
