@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 
@@ -19,6 +22,14 @@ from sensei_tui.rehearsal.store import Store
 
 T = TypeVar("T")
 KUBECTL = "/usr/bin/kubectl"
+
+
+class Reply(NamedTuple):
+    """An HTTP answer; `body` is decoded where it is JSON."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: Any
 
 
 class RunningCluster:
@@ -51,6 +62,49 @@ class RunningCluster:
             return function(self.host.store)
 
         return asyncio.run_coroutine_threadsafe(within(), self._loop).result(30)
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, media: str = "application/json", token: str | None = None,
+        **headers: str,
+    ) -> Reply:  # fmt: skip
+        """One request as it is on the wire. `body` is bytes, or a value to send as JSON; `accept="..."` sets a header."""
+        connection = self._connect()
+        try:
+            answer = self._send(connection, method, path, body, media, self.token if token is None else token, headers)
+            content = answer.read()
+            is_json = "json" in answer.headers.get("Content-Type", "")
+            return Reply(answer.status, answer.headers, json.loads(content) if is_json else content.decode())
+        finally:
+            connection.close()
+
+    @contextmanager
+    def watch(self, path: str, **headers: str) -> Iterator[Iterator[Any]]:
+        """The events of a watch, decoded, as they come; ends when the server ends the stream."""
+        connection = self._connect()
+        try:
+            answer = self._send(connection, "GET", path, None, "application/json", self.token, headers)
+            assert answer.status == 200, answer.read()
+            yield (json.loads(line) for line in answer)
+        finally:
+            connection.close()
+
+    def _connect(self) -> http.client.HTTPSConnection:
+        context = ssl.create_default_context(cafile=str(self.ca))
+        return http.client.HTTPSConnection("127.0.0.1", self.host.identity.port, timeout=20, context=context)
+
+    @staticmethod
+    def _send(
+        connection: http.client.HTTPSConnection, method: str, path: str, body: Any, media: str, token: str,
+        headers: dict[str, str],
+    ) -> http.client.HTTPResponse:  # fmt: skip
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token:
+            given["Authorization"] = f"Bearer {token}"
+        if content is not None:
+            given["Content-Type"] = media
+        connection.request(method, path, content, given)
+        return connection.getresponse()
 
     def kubectl(self, *arguments: str, stdin: str = "", check: bool = True, timeout: float = 60) -> str:
         """kubectl's standard output. Raises AssertionError with its standard error when it fails (and `check`)."""

@@ -1,4 +1,4 @@
-"""What every cluster has from the start: namespaces, service accounts, roles, priority classes, the API's own Service."""
+"""What every cluster has from the start: namespaces, accounts, roles, priority classes, the API's own Service."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _NAMESPACE = kinds.named("Namespace")
 
 _WORKLOADS = {"apiGroups": ["", "apps", "autoscaling", "batch", "networking.k8s.io", "policy"], "resources": ["*"]}
 _ALL = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+_REVIEWS = ["authentication.k8s.io", "authorization.k8s.io"]
+_SELF = ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"]
+_DISCOVERY = ["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", "/version", "/version/"]
 _ROLES: dict[str, list[Object]] = {
     "admin": [{**_WORKLOADS, "verbs": ["*"]}],
     "cluster-admin": [_ALL, {"nonResourceURLs": ["*"], "verbs": ["*"]}],
     "edit": [{**_WORKLOADS, "verbs": ["*"]}],
-    "system:discovery": [
-        {
-            "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", "/version"],
-            "verbs": ["get"],
-        }
-    ],
+    "system:basic-user": [{"apiGroups": _REVIEWS, "resources": _SELF, "verbs": ["create"]}],
+    "system:discovery": [{"nonResourceURLs": _DISCOVERY, "verbs": ["get"]}],
     "view": [{**_WORKLOADS, "verbs": ["get", "list", "watch"]}],
 }
-_BINDINGS = {"cluster-admin": ADMIN_GROUP, "system:discovery": "system:authenticated"}
+_EVERYBODY = "system:authenticated"
+_BINDINGS = {"cluster-admin": ADMIN_GROUP, "system:basic-user": _EVERYBODY, "system:discovery": _EVERYBODY}
 
 
 def bootstrap(store: Store, authority: str) -> None:

@@ -1,7 +1,7 @@
 """Faults between the client and the API server: slow, failing, dropped and hanging requests, a wrong clock.
 
-A scenario lists them under `api.faults`; the first that strikes a request is the one it suffers (a delay is added to the
-others). Health addresses are spared, so that a start can be told from a fault.
+A scenario lists them under `api.faults`; they are tried in order: a delay is added to what follows, the others end the
+request. Health addresses are spared, so that a start can be told from a fault.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ _SPARED = ("/healthz", "/livez", "/readyz")
 _MESSAGES = {500: "etcdserver: request timed out", 502: "bad gateway", 504: "gateway timeout"}
 
 
-class Dropped(Exception):
+class DroppedError(Exception):
     """The connection is to be cut without an answer."""
 
 
@@ -71,19 +71,19 @@ class HttpFaults:
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
 
-    async def suffer(self, method: str, path: str, age: float, now: Callable[[float], Any] = asyncio.sleep) -> None:
-        """Wait, raise ApiError (an error answer), raise Dropped, or wait for ever. `age` is the server's in seconds."""
+    async def suffer(self, method: str, path: str, age: float) -> None:
+        """Wait, raise ApiError (an error answer) or DroppedError, or wait for ever. `age`: the server's, in seconds."""
         if path.startswith(_SPARED):
             return
         for rule in self.rules:
             if not rule.strikes(method, path, age, self._chance):
                 continue
             if rule.kind == "latency":
-                await now(rule.seconds)
+                await asyncio.sleep(rule.seconds)
             elif rule.kind == "error":
                 raise failure(rule.code)
             elif rule.kind == "drop":
-                raise Dropped
+                raise DroppedError
             else:
                 await asyncio.get_running_loop().create_future()
 

@@ -83,7 +83,7 @@ def _row(
 KINDS: tuple[Kind, ...] = (
     *_rows("", "v1",
         _row("Binding", "bindings", create_only=True),
-        _row("ComponentStatus", "componentstatuses", False, "cs"),
+        _row("ComponentStatus", "componentstatuses", False, "cs", read_only=True),
         _row("ConfigMap", "configmaps", short="cm"),
         _row("Endpoints", "endpoints", short="ep"),
         _row("Event", "events", short="ev"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 def _fields(text: str) -> dict[int, tuple[str, str]]:
     """Rows of `number name type`."""
-    rows = (line.split() for line in text.strip().splitlines())
+    rows = (line.split() for line in text.splitlines() if line.strip())
     return {int(number): (name, form) for number, name, form in rows}
 
 

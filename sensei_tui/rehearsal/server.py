@@ -17,7 +17,7 @@ from sensei_tui.base import clock
 from sensei_tui.rehearsal import discovery, kinds, requests, reviews, schemas, subresources, watch_stream
 from sensei_tui.rehearsal.auth import Access, Authority, User
 from sensei_tui.rehearsal.errors import ApiError, forbidden, method_not_allowed, unauthorized
-from sensei_tui.rehearsal.faults_http import Dropped, HttpFaults
+from sensei_tui.rehearsal.faults_http import DroppedError, HttpFaults
 from sensei_tui.rehearsal.objects import Object
 from sensei_tui.rehearsal.requests import Form, Place
 from sensei_tui.rehearsal.resources import Answer, Call, Resources
@@ -74,7 +74,7 @@ class ApiServer:
             return await self._respond(request)
         except ApiError as refusal:
             return _json(refusal.status(), refusal.status_code)
-        except Dropped:
+        except DroppedError:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=500)
