@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterable
 
 MASK = "********"
@@ -44,10 +46,16 @@ class Redactor:
     def add(self, secrets: Iterable[Secret | str]) -> None:
         """Also hide these from now on."""
         found = (item.reveal() if isinstance(item, Secret) else item for item in secrets)
-        known = {value for value in found if len(value) >= SHORTEST} | set(self._values)
+        known = {form for value in found if len(value) >= SHORTEST for form in _forms(value)} | set(self._values)
         self._values = sorted(known, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         for value in self._values:
             text = text.replace(value, MASK)
         return text
+
+
+def _forms(value: str) -> set[str]:
+    """How a secret may look in text: as it is, in a Kubernetes Secret (base64), inside a JSON or Go string."""
+    quoted = {json.dumps(value, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
+    return {value, base64.b64encode(value.encode()).decode(), *quoted}

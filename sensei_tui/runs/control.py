@@ -80,7 +80,7 @@ class ControlServer:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
 
-    def start(self) -> None:
+    def __enter__(self) -> ControlServer:
         """Listen. Raises OSError."""
         (self._run_dir / SOCKET).unlink(missing_ok=True)
         before = os.umask(0o177)
@@ -91,8 +91,9 @@ class ControlServer:
             os.umask(before)
         self._socket.listen(8)
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop listening and take the socket away."""
         (self._run_dir / SOCKET).unlink(missing_ok=True)
         self._socket.shutdown(socket.SHUT_RDWR)

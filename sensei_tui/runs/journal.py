@@ -64,11 +64,21 @@ class JournalWriter:
         with self._lock:
             event = Event(seq=self._seq + 1, at=clock.stamp(), type=type, prev=self._prev, step=step, data=clean)
             line = _ENCODE.encode(event)
-            os.write(self._handle, line + b"\n")
+            self._append(line + b"\n")
             self._seq, self._prev = event.seq, _digest(line)
             if type.startswith(_BOUNDARIES):
                 os.fsync(self._handle)
         return event
+
+    def _append(self, data: bytes) -> None:
+        """All of it or nothing: a full disk must not leave half a line in the middle."""
+        size = os.fstat(self._handle).st_size
+        try:
+            while data:
+                data = data[os.write(self._handle, data) :]
+        except OSError:
+            os.ftruncate(self._handle, size)
+            raise
 
     def close(self) -> None:
         """Everything on disk, file closed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from sensei_tui.runs.journal import Follower, read_events
 from sensei_tui.runs.model import Plan, RunState
 from sensei_tui.runs.view import GOING, RunView, first_view, reduce
 
+START = 20.0
+"""Seconds a runner may take to say that it runs (importing everything takes 2 s on a slow machine)."""
 _NAME = re.compile(r"^(\d{4,})-([a-z]+)$")
 
 
@@ -70,7 +73,14 @@ class RunDirectory(msgspec.Struct, frozen=True):
     def alive(self) -> bool:
         """Whether its runner lives. A run whose runner is just being started counts as alive."""
         runner = self.runner
-        return runner.alive if runner else not self.journal.exists()
+        return runner.alive if runner else self._fresh
+
+    @property
+    def _fresh(self) -> bool:
+        try:
+            return time.time() - (self.path / "plan.json").stat().st_mtime < START
+        except FileNotFoundError:
+            return False
 
     def record_runner(self, process: ProcessRef) -> None:
         """Say which process does this run."""
