@@ -67,7 +67,7 @@ class RunningCluster:
         self, method: str, path: str, body: Any = None, *, media: str = "application/json", token: str | None = None,
         **headers: str,
     ) -> Reply:  # fmt: skip
-        """One request as it is on the wire. `body` is bytes, or a value to send as JSON; `accept="..."` sets a header."""
+        """One request as on the wire. `body` is bytes, or a value to send as JSON; `accept="..."` sets a header."""
         connection = self._connect()
         try:
             answer = self._send(connection, method, path, body, media, self.token if token is None else token, headers)

@@ -1,0 +1,134 @@
+"""kubectl, as an operator uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures_cluster import KUBECTL, RunningCluster
+
+pytestmark = pytest.mark.skipif(not Path(KUBECTL).exists(), reason="no kubectl on this machine")
+
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {app: web}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - {name: web, image: "registry.local/web:1", ports: [{containerPort: 80}], resources: {requests: {cpu: 10m}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+"""
+
+
+def test_apply_wait_get_describe_diff_scale_delete(cluster: RunningCluster, namespace: str) -> None:
+    inside = ("-n", namespace)
+    assert cluster.kubectl(*inside, "apply", "-f", "-", stdin=WEB).splitlines() == [
+        "deployment.apps/web created", "service/web created",
+    ]  # fmt: skip
+    cluster.kubectl(*inside, "rollout", "status", "deployment/web", "--timeout=40s")
+    cluster.kubectl(*inside, "wait", "--for=condition=Ready", "pod", "-l", "app=web", "--timeout=20s")
+    assert "unchanged" in cluster.kubectl(*inside, "apply", "-f", "-", stdin=WEB)
+    table = cluster.kubectl(*inside, "get", "deployments,pods").splitlines()
+    assert table[0].split()[:5] == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]
+    assert table[1].split()[:2] == ["deployment.apps/web", "2/2"]
+    pods = json.loads(cluster.kubectl(*inside, "get", "pods", "-o", "json"))["items"]
+    assert [pod["status"]["phase"] for pod in pods] == ["Running"] * 2
+    changed = WEB.replace("web:1", "web:2")
+    diff = cluster.kubectl_run(*inside, "diff", "-f", "-", stdin=changed)
+    assert (diff.returncode, "+      - image: registry.local/web:2" in diff.stdout) == (1, True), diff
+    cluster.kubectl(*inside, "scale", "deployment/web", "--replicas=1")
+    cluster.kubectl(*inside, "wait", "--for=jsonpath={.status.replicas}=1", "deployment/web", "--timeout=40s")
+    shown = cluster.kubectl(*inside, "describe", "deployment", "web")
+    assert "1 desired | 1 updated | 1 total | 1 available" in shown
+    assert "ScalingReplicaSet" in cluster.kubectl(*inside, "get", "events")
+    assert "Successfully assigned" in cluster.kubectl(*inside, "describe", "pod", "-l", "app=web")
+    cluster.kubectl(*inside, "delete", "deployment/web", "service/web", "--wait=true", "--timeout=40s")
+    cluster.kubectl(*inside, "wait", "--for=delete", "pod", "-l", "app=web", "--timeout=40s")
+
+
+def test_server_side_apply_and_its_conflict(cluster: RunningCluster, namespace: str) -> None:
+    inside = ("-n", namespace)
+    config = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {a: '1'}}"
+    said = cluster.kubectl(*inside, "apply", "--server-side", "-f", "-", stdin=config)
+    assert said == "configmap/c serverside-applied\n"
+    cluster.kubectl(*inside, "patch", "configmap", "c", "-p", '{"data":{"a":"2"}}', "--field-manager=somebody")
+    refused = cluster.kubectl_run(*inside, "apply", "--server-side", "-f", "-", stdin=config)
+    assert refused.returncode == 1
+    assert 'conflict with "somebody"' in refused.stderr
+    assert ".data.a" in refused.stderr
+    cluster.kubectl(*inside, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=config)
+    assert cluster.kubectl(*inside, "get", "configmap", "c", "-o", "jsonpath={.data.a}") == "1"
+
+
+def test_create_patch_label_annotate(cluster: RunningCluster, namespace: str) -> None:
+    inside = ("-n", namespace)
+    cluster.kubectl(*inside, "create", "secret", "generic", "s", "--from-literal=key=value")
+    assert cluster.kubectl(*inside, "get", "secret", "s", "-o", "jsonpath={.data.key}") == "dmFsdWU="
+    cluster.kubectl(*inside, "create", "configmap", "c", "--from-literal=a=1")
+    cluster.kubectl(*inside, "label", "configmap", "c", "team=one")
+    cluster.kubectl(*inside, "annotate", "configmap", "c", "note=two")
+    cluster.kubectl(*inside, "patch", "configmap", "c", "--type=json", "-p", '[{"op":"remove","path":"/data/a"}]')
+    found = json.loads(cluster.kubectl(*inside, "get", "configmap", "-l", "team=one", "-o", "json"))["items"][0]
+    assert (found["metadata"]["annotations"]["note"], "data" in found) == ("two", False)
+    cluster.kubectl(*inside, "label", "configmap", "c", "team-")
+    assert "No resources found" in cluster.kubectl_run(*inside, "get", "configmap", "-l", "team").stderr
+    cluster.kubectl(*inside, "create", "serviceaccount", "robot")
+    cluster.kubectl(*inside, "create", "role", "reader", "--verb=get,list", "--resource=pods")
+    cluster.kubectl(*inside, "create", "rolebinding", "robot", "--role=reader", f"--serviceaccount={namespace}:robot")
+    cluster.kubectl(*inside, "create", "deployment", "d", "--image=registry.local/x:1", "--replicas=0")
+    cluster.kubectl(*inside, "create", "service", "clusterip", "svc", "--tcp=80:8080")
+    cluster.kubectl(*inside, "create", "job", "j", "--image=registry.local/x:1", "--", "true")
+
+
+def test_rights(cluster: RunningCluster, namespace: str) -> None:
+    assert cluster.kubectl("auth", "can-i", "*", "*") == "yes\n"
+    robot = f"--as=system:serviceaccount:{namespace}:default"
+    assert cluster.kubectl_run("auth", "can-i", "list", "pods", "-n", namespace, robot).stdout == "no\n"
+    assert "rehearsal-admin" in cluster.kubectl("auth", "whoami")
+    assert "cannot list resource" in cluster.kubectl_run("get", "pods", "-n", namespace, robot).stderr
+
+
+def test_namespaces_come_and_go(cluster: RunningCluster) -> None:
+    assert cluster.kubectl("create", "namespace", "passing") == "namespace/passing created\n"
+    twice = cluster.kubectl_run("create", "namespace", "passing")
+    assert 'namespaces "passing" already exists' in twice.stderr
+    cluster.kubectl("-n", "passing", "wait", "--for=create", "serviceaccount/default", "--timeout=10s")
+    cluster.kubectl("-n", "passing", "create", "configmap", "c")
+    cluster.kubectl("delete", "namespace", "passing", "--timeout=30s")
+    assert "NotFound" in cluster.kubectl_run("get", "namespace", "passing").stderr
+
+
+def test_what_the_cluster_is_made_of(cluster: RunningCluster) -> None:
+    assert "Server Version: v1.36" in cluster.kubectl("version")
+    rows = cluster.kubectl("api-resources", "--no-headers").splitlines()
+    assert {"pods", "deployments", "leases", "storageclasses", "poddisruptionbudgets"} <= {row.split()[0] for row in rows}
+    nodes = cluster.kubectl("get", "nodes", "--no-headers").splitlines()
+    assert len(nodes) == 5
+    assert all(line.split()[1] == "Ready" for line in nodes)
+    described = cluster.kubectl("describe", "nodes")
+    assert "nvidia.com/gpu" in described
+    assert "Allocated resources" in described
+    assert "(default)" in cluster.kubectl("get", "storageclass")
+
+
+def test_explain_knows_the_fields(cluster: RunningCluster) -> None:
+    assert "replicas" in cluster.kubectl("explain", "deployment.spec")
+
+
+def test_mistakes_are_named(cluster: RunningCluster, namespace: str) -> None:
+    wrong = WEB.replace("replicas: 2", "replicaz: 2")
+    refused = cluster.kubectl_run("-n", namespace, "apply", "-f", "-", stdin=wrong)
+    assert 'unknown field "spec.replicaz"' in refused.stderr
+    absent = cluster.kubectl_run("-n", namespace, "get", "pod", "none")
+    assert absent.stderr == 'Error from server (NotFound): pods "none" not found\n'
