@@ -1,0 +1,152 @@
+"""Plans: what a run would do, step by step, without doing any of it. Needs no cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sensei_tui.base import clock
+from sensei_tui.base.text import plural
+from sensei_tui.cluster.target import Target
+from sensei_tui.deploy.manifest import counted, differences, workloads
+from sensei_tui.deploy.prepare import Prepared, digest, prepare, target_name
+from sensei_tui.deploy.record import Deployed, load_deployed
+from sensei_tui.deploy.wait import TIMEOUT
+from sensei_tui.helm.engine import open_engine
+from sensei_tui.runs.model import Plan, PlannedStep
+from sensei_tui.site.charts import SENSEI_RELEASE
+from sensei_tui.site.diff import diff_values
+from sensei_tui.site.site import Site
+
+SECONDS = {"site": 1, "preflight": 10, "namespace": 2, "secrets": 2, "drift": 5, "release": 10, "rollback": 10,
+           "wait": 120, "verify": 10, "record": 2}  # fmt: skip
+"""Expected seconds by kind of step, with images in a registry near by. Only the progress bar depends on them."""
+REHEARSED = {"wait": 15.0}
+"""In a rehearsal no image is pulled."""
+
+
+def plan_install(site: Site, *, timeout: float = TIMEOUT) -> Plan:
+    """Both charts, from nothing to a platform that answers. Raises UsageError, HelmError."""
+    return _Planner(site, timeout).install()
+
+
+def plan_upgrade(site: Site, *, timeout: float = TIMEOUT) -> Plan:
+    """The site's values and charts over what is deployed. Raises UsageError, HelmError."""
+    return _Planner(site, timeout).upgrade()
+
+
+def plan_rollback(site: Site, revision: int, *, timeout: float = TIMEOUT) -> Plan:
+    """Release `sensei` back to a revision. Raises UsageError, HelmError."""
+    return _Planner(site, timeout).rollback(revision)
+
+
+class _Planner:
+    def __init__(self, site: Site, timeout: float) -> None:
+        self._site = site
+        self._prepared: Prepared = prepare(site)
+        self._timeout = timeout
+        self._target = target_name(site)
+        self._manifests = _render(self._prepared, site.config.namespace)
+
+    def install(self) -> Plan:
+        """The steps of the guide, in its order."""
+        steps = [self._site_step(), self._gate(), self._namespace(), self._secrets(), *self._releases(), *self._end()]
+        return self._plan("install", steps, self._changes())
+
+    def upgrade(self) -> Plan:
+        """As install, with a look for drift before anything is written."""
+        drift = self._step(
+            "drift", "Look for drift", "asks the cluster whether somebody else owns a field that will be written"
+        )
+        steps = [self._site_step(), self._gate(), self._namespace(), drift, self._secrets(), *self._releases(),
+                 *self._end()]  # fmt: skip
+        return self._plan("upgrade", steps, self._changes())
+
+    def rollback(self, revision: int) -> Plan:
+        """Only the platform's own release: the data stores keep their data and version."""
+        back = self._step(
+            f"rollback:{SENSEI_RELEASE}", f"Roll back {SENSEI_RELEASE}", f"to revision {revision}, as a new revision"
+        )
+        wait = self._step(f"wait:{SENSEI_RELEASE}", f"Wait for {SENSEI_RELEASE}", "until every workload is ready")
+        changes = [
+            f"release {SENSEI_RELEASE}: content of revision {revision}",
+            "data in the data stores is not changed",
+        ]
+        steps = [self._site_step(), self._namespace(), back, wait, *self._end()]
+        return self._plan("rollback", steps, changes, revision=revision, objects={})
+
+    def _site_step(self) -> PlannedStep:
+        files = ", ".join(path.name for path in self._prepared.values.files)
+        return self._step("site", "Verify the site", f"{files}: values valid, licence set, secrets at hand")
+
+    def _gate(self) -> PlannedStep:
+        return self._step("preflight", "Preflight gate", "every check passes, warns or is waived", self._target)
+
+    def _namespace(self) -> PlannedStep:
+        name = self._site.config.namespace
+        return self._step("namespace", "Namespace", f"creates {name} if absent and reserves it for this run", name)
+
+    def _secrets(self) -> PlannedStep:
+        names = [item.name for item in self._prepared.resolved.secrets]
+        return self._step("secrets", "Secrets", f"{plural(len(names), 'Secret')}: {', '.join(names)}", names)
+
+    def _releases(self) -> list[PlannedStep]:
+        steps: list[PlannedStep] = []
+        for release in self._prepared.releases:
+            manifest, name = self._manifests[release.name], release.name
+            does = f"chart {release.version}: {counted(manifest)}"
+            count = plural(len(workloads(manifest)), "workload")
+            steps.append(self._step(f"release:{name}", f"Release {name}", does, release.digest))
+            steps.append(self._step(f"wait:{name}", f"Wait for {name}", f"until {count} ready", release.digest))
+        return steps
+
+    def _end(self) -> list[PlannedStep]:
+        check = "pods ready, services have endpoints, the dashboard answers through a port-forward"
+        return [
+            self._step("verify", "Verify the platform", check),
+            self._step("record", "Record", "keeps what is deployed, without secrets, in the site"),
+        ]
+
+    def _step(self, id: str, title: str, detail: str, *inputs: Any) -> PlannedStep:
+        kind = id.partition(":")[0]
+        seconds = float(SECONDS[kind])
+        if self._site.config.rehearsal:
+            seconds = REHEARSED.get(kind, seconds)
+        everything = digest(id, self._prepared.resolved.digest, self._target, inputs)
+        return PlannedStep(id=id, title=title, detail=detail, inputs=everything, seconds=seconds)
+
+    def _plan(self, kind: str, steps: list[PlannedStep], changes: list[str], **extra: Any) -> Plan:
+        site, prepared = self._site, self._prepared
+        parameters = {
+            "values": prepared.resolved.digest,
+            "charts": {item.name: item.digest for item in prepared.releases},
+            "objects": {name: list(workloads(text)) for name, text in self._manifests.items()},
+            "timeout": self._timeout,
+            **extra,
+        }
+        return Plan(
+            kind=kind, site=site.config.name, target=self._target, namespace=site.config.namespace,
+            version=site.config.version, created=clock.stamp(), steps=tuple(steps), changes=tuple(changes),
+            parameters=parameters,
+        )  # fmt: skip
+
+    def _changes(self) -> list[str]:
+        before = load_deployed(self._site)
+        return changes(before, self._prepared, self._manifests) if before else []
+
+
+def changes(before: Deployed, prepared: Prepared, manifests: dict[str, str]) -> list[str]:
+    """What differs from what is deployed: values, charts, then the rendered objects. Secrets masked."""
+    lines = [line for item in diff_values(before.values, prepared.resolved.helm_values) for line in item.lines()]
+    for release in prepared.releases:
+        old = before.release(release.name)
+        if old and old.chart != release.version:
+            lines.append(f"release {release.name}: chart {old.chart} -> {release.version}")
+        lines += differences(old.manifest if old else "", manifests[release.name])
+    return lines
+
+
+def _render(prepared: Prepared, namespace: str) -> dict[str, str]:
+    """Both charts, rendered without a cluster."""
+    values = prepared.resolved.helm_values
+    with open_engine(Target("", "", namespace)) as engine:
+        return {item.name: engine.render(item.name, item.chart, values) for item in prepared.releases}

@@ -1,0 +1,52 @@
+"""What this site has deployed, on disk, without secrets: plans, diffs and the Home screen need no cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sensei_tui.base.paths import private_dir, write_atomic
+from sensei_tui.site.site import Site
+
+FILE = "deployed-values.json"
+
+
+class DeployedRelease(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    revision: int
+    chart: str
+    """Version of the chart."""
+    digest: str
+    manifest: str
+    """As rendered offline; Secrets are not in it, because the program makes them itself."""
+
+
+class Deployed(msgspec.Struct, frozen=True, kw_only=True):
+    at: str
+    run: str
+    version: str
+    target: str
+    values_digest: str
+    """Of the operator's merged files, as `Values.digest`."""
+    values: dict[str, Any]
+    """As given to Helm: merged, secrets stripped."""
+    releases: tuple[DeployedRelease, ...] = ()
+
+    def release(self, name: str) -> DeployedRelease | None:
+        """By name."""
+        return next((item for item in self.releases if item.name == name), None)
+
+
+def load_deployed(site: Site) -> Deployed | None:
+    """The last successful run's record, or None."""
+    try:
+        return msgspec.json.decode((site.state / FILE).read_bytes(), type=Deployed)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def save_deployed(site: Site, deployed: Deployed) -> None:
+    """Replace the record."""
+    private_dir(site.state)
+    write_atomic(site.state / FILE, msgspec.json.format(msgspec.json.encode(deployed)))

@@ -1,0 +1,148 @@
+"""Helm's part of a run: install or upgrade a release, roll one back, look for drift first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sensei_tui.base.errors import ExitCode, SenseiError
+from sensei_tui.base.text import plural
+from sensei_tui.deploy.prepare import Release
+from sensei_tui.deploy.world import World
+from sensei_tui.helm.doctor import diagnose, repair
+from sensei_tui.helm.drift import conflicts
+from sensei_tui.helm.engine import Revision
+from sensei_tui.runs.context import StepContext
+from sensei_tui.runs.model import PlannedStep
+
+APPLY_TIMEOUT = 300.0
+"""Seconds for Helm to send a release's objects and run its hooks; readiness is waited for in a step of its own."""
+MAX_HISTORY = 10
+"""Revisions kept of a release, as the helm command keeps."""
+
+
+class Drifted(SenseiError):
+    """Somebody else owns fields that the upgrade changes."""
+
+    code = "drift"
+    exit_code = ExitCode.FINDING
+
+
+class NoSuchRevision(SenseiError):
+    """The release has no revision of this number that could be gone back to."""
+
+    code = "no-such-revision"
+
+
+def heal(world: World, context: StepContext, release: str) -> None:
+    """Clear what a killed Helm left behind (`pending-*`). Raises HelmError."""
+    trouble = diagnose(world.engine, release)
+    if trouble:
+        context.log("runner", f"release {release}: {trouble.sentence}")
+        context.log("runner", f"release {release}: {repair(world.engine, trouble)}")
+
+
+def deployed(world: World, release: str) -> Revision | None:
+    """The release's revision in effect."""
+    return next((item for item in reversed(world.engine.history(release)) if item.status == "deployed"), None)
+
+
+@dataclass
+class InstallRelease:
+    """Install the release, or upgrade it where it is there already. Does not wait for readiness."""
+
+    spec: PlannedStep
+    world: World
+    name: str
+
+    def is_done(self, context: StepContext) -> bool:
+        """The newest revision is in effect, with this chart and these values."""
+        history = self.world.engine.history(self.name)
+        if not history or history[-1].status != "deployed":
+            return False
+        same = history[-1].chart.endswith(f"-{self._release.version}")
+        return same and self.world.engine.values(self.name) == self._values
+
+    def do(self, context: StepContext) -> str:
+        engine = self.world.engine
+        heal(self.world, context, self.name)
+        before = deployed(self.world, self.name)
+        with context.stop.calling(engine.cancel):
+            if before is None:
+                engine.install(self.name, self._release.chart, self._values, timeout=APPLY_TIMEOUT)
+            else:
+                engine.upgrade(
+                    self.name, self._release.chart, self._values, timeout=APPLY_TIMEOUT, max_history=MAX_HISTORY
+                )
+        context.check()
+        after = deployed(self.world, self.name)
+        return f"revision {after.revision if after else '?'}, chart {self._release.version}"
+
+    @property
+    def _release(self) -> Release:
+        return self.world.prepared.release(self.name)
+
+    @property
+    def _values(self) -> dict[str, Any]:
+        return self.world.prepared.resolved.helm_values
+
+
+@dataclass
+class RollbackRelease:
+    """Go back to a revision. Helm makes a new revision with the old content."""
+
+    spec: PlannedStep
+    world: World
+    name: str
+
+    def is_done(self, context: StepContext) -> bool:
+        return False
+
+    def do(self, context: StepContext) -> str:
+        engine, wanted = self.world.engine, int(self.world.plan.parameters["revision"])
+        heal(self.world, context, self.name)
+        known = {item.revision: item for item in engine.history(self.name)}
+        if wanted not in known:
+            raise no_revision(self.name, wanted, list(known.values()))
+        with context.stop.calling(engine.cancel):
+            engine.rollback(self.name, wanted, timeout=APPLY_TIMEOUT)
+        context.check()
+        after = deployed(self.world, self.name)
+        return f"revision {after.revision if after else '?'} has the content of revision {wanted}"
+
+
+def no_revision(release: str, wanted: int, known: list[Revision]) -> NoSuchRevision:
+    """Names the revisions there are."""
+    there = "; ".join(f"{item.revision}: {item.chart} {item.status}" for item in known)
+    return NoSuchRevision(
+        f"Release {release} has no revision {wanted}.", where=f"release {release}",
+        why=f"there are {there}" if there else "it was never installed", remedy="Name one of those.",
+    )  # fmt: skip
+
+
+@dataclass
+class DriftProbe:
+    """Whether somebody else changed fields that the upgrade will write: found before anything is written."""
+
+    spec: PlannedStep
+    world: World
+
+    def is_done(self, context: StepContext) -> bool:
+        return False
+
+    def do(self, context: StepContext) -> str:
+        found = []
+        values = self.world.prepared.resolved.helm_values
+        for release in self.world.prepared.releases:
+            context.check()
+            manifest = self.world.engine.render(release.name, release.chart, values)
+            found += conflicts(self.world.cluster, manifest)
+        for item in found:
+            context.log("runner", item.sentence, item.object)
+        if found:
+            raise Drifted(
+                f"{plural(len(found), 'object')} was changed by somebody else; the upgrade would stop there.",
+                where=", ".join(item.object for item in found), why="; ".join(item.sentence for item in found),
+                remedy="Put the change into the values or undo it (kubectl), then resume.",
+            )  # fmt: skip
+        return "no field that the upgrade writes is owned by somebody else"
