@@ -41,7 +41,7 @@ def print_plan(plan: Plan, output: str) -> None:
 
 
 def watch(directory: RunDirectory, output: str = "text", *, attempt: int = 1) -> RunView:
-    """Print what happens until the run ends (in its `attempt`-th attempt or later). Ctrl-C leaves; the run goes on."""
+    """Print what happens until the run ends, in its `attempt`-th attempt or later. Ctrl-C leaves; the run goes on."""
     printer = _Json(directory) if output == "json" else _Lines(directory.plan)
     follower, view = Follower(directory.journal), first_view(directory.id, directory.plan)
     try:
@@ -118,7 +118,8 @@ class _Lines:
             return [self._step(event.step, "..  ")]
         if event.type == "step.finished":
             detail = f"  {data.get('detail')}" if data.get("detail") else ""
-            return [f"{self._step(event.step, f'{data.get('state', ''):<4}')}  {_took(data)}{detail}"]
+            word = f"{data.get('state', ''):<4}"
+            return [f"{self._step(event.step, word)}  {_took(data)}{detail}"]
         if event.type == "log":
             return [f"         {data.get('source', ''):<6} {one_line(str(data.get('text', '')))}"]
         if event.type == "waiting":

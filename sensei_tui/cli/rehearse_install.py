@@ -104,7 +104,7 @@ def _rehearse(site: Site) -> ExitCode:
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
 def demo(directory: Path | None) -> None:
-    """Open the console on a fresh rehearsal site in DIRECTORY; without a terminal, rehearse an installation headless."""
+    """Open the console on a fresh rehearsal site in DIRECTORY; without a terminal, rehearse headless."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         with rehearsal_site(None, (), keep=False) as found:
             code = _rehearse(found)

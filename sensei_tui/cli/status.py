@@ -24,7 +24,7 @@ PICTURE = 20.0
 @SITE
 @OUTPUT
 def status(site: Path | None, output: str) -> None:
-    """What is deployed, and the health of every component. Exit code 0 well, 1 degraded, 3 the cluster is not reachable."""
+    """What is deployed, and the health of every component. Exit code 0: well, 1: degraded, 3: not reachable."""
     import msgspec
 
     from sensei_tui.base.errors import SenseiError

@@ -158,10 +158,8 @@ class _Home:
         if self.deployed is None:
             return f"{first}{'install' if first else 'Install'} (press 3).", "3"
         if self.changed:
-            return (
-                f"{first}{'upgrade' if first else 'Upgrade'}: something differs from what is deployed (press 3).",
-                "3",
-            )
+            do = "upgrade" if first else "Upgrade"
+            return f"{first}{do}: something differs from what is deployed (press 3).", "3"
         return f"Nothing: Sensei {self.deployed.version} is deployed. Look at its health (press 4).", "4"
 
     # The guided steps.

@@ -13,14 +13,12 @@ import msgspec
 from sensei_tui.base.errors import ExitCode, UsageError
 from sensei_tui.base.text import plural
 from sensei_tui.cluster.target import Target
-from sensei_tui.site.charts import DEPENDENCIES_RELEASE, SENSEI_RELEASE, chart_dir, chart_version
+from sensei_tui.site.charts import CHARTS, chart_dir, chart_version
 from sensei_tui.site.resolve import Resolved, resolve
 from sensei_tui.site.site import Site
 from sensei_tui.site.validate import Problem, validate
 from sensei_tui.site.values import Values, load_values
 
-CHARTS = {DEPENDENCIES_RELEASE: "dependencies", SENSEI_RELEASE: "sensei-full"}
-"""Release -> chart, in the order in which they are installed (the guide's steps 3 and 5)."""
 _SHOWN = 5
 """Problems named in one error; `sensei config validate` lists all."""
 

@@ -19,7 +19,7 @@ from sensei_tui.runs.context import StepContext
 from sensei_tui.runs.model import PlannedStep
 
 TIMEOUT = 900.0
-"""Seconds for one release to become ready if the plan says nothing else: images of some GB come from a registry near by."""
+"""Seconds for one release to become ready if the plan says nothing else: images of some GB have to be pulled."""
 LOOK = 1.0
 """Seconds after which the picture is looked at again even if nothing changed."""
 LOGS_AGAIN = 10.0

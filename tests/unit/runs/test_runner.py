@@ -150,8 +150,11 @@ def test_retry_does_the_running_step_again(world: Path) -> None:
     directory = start_toy(world, plan_of("gate-1", "touch-b"))
     until(directory, at_gate)
     send(directory.path, "retry")
-    starts = lambda: [event.type for event in read_events(directory.journal)].count("step.started")  # noqa: E731
-    until(directory, lambda view: starts() == 2 and at_gate(view))
+
+    def begun() -> int:
+        return [event.type for event in read_events(directory.journal)].count("step.started")
+
+    until(directory, lambda view: begun() == 2 and at_gate(view))
     (world / "gate-1.open").touch()
     until(directory, lambda view: view.state is RunState.DONE)
 
