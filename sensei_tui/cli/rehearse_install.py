@@ -70,7 +70,6 @@ def rehearsal_site(path: Path | None, files: tuple[Path, ...], keep: bool) -> It
 def fresh_site(root: Path) -> Site:
     """A rehearsal site with the guide's own values and licence file."""
     from sensei_tui.site.examples import write_guide_files
-
     from sensei_tui.site.site import Site
 
     site = Site.create(root, name="rehearsal", rehearsal=True)

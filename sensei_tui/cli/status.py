@@ -45,12 +45,11 @@ def status(site: Path | None, output: str) -> None:
 
 def look(site: Site) -> Health:
     """The health of the namespace now. Raises ClusterError, NoCluster."""
+    from sensei_tui.base.errors import SenseiError
     from sensei_tui.cluster.client import connect
     from sensei_tui.cluster.store import ClusterStore
-    from sensei_tui.health.board import assess
-
-    from sensei_tui.base.errors import SenseiError
     from sensei_tui.deploy.prepare import target_of
+    from sensei_tui.health.board import assess
     from sensei_tui.site.values import load_values
 
     target = target_of(site)

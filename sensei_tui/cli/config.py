@@ -1,0 +1,179 @@
+"""`sensei config ...`: the values, without an editor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sensei_tui.base.errors import ExitCode, UsageError
+from sensei_tui.cli.context import site_of
+from sensei_tui.cli.output import emit, output_option
+from sensei_tui.site.diff import diff_values
+from sensei_tui.site.edit import ValuesEditor
+from sensei_tui.site.form import Field, form, parse_text
+from sensei_tui.site.schema import rule, secret_paths
+from sensei_tui.site.validate import Problem, check_value, masked, validate, without_secrets
+from sensei_tui.site.values import get_path, leaves, load_values
+
+FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def config() -> None:
+    """Show, change, check and compare the values."""
+
+
+@config.command()
+@click.argument("path", default="")
+@click.option("--origin", is_flag=True, help="Also say which file and line each value comes from.")
+@output_option
+@click.pass_context
+def show(ctx: click.Context, path: str, origin: bool, output: str) -> None:
+    """The merged values, secrets masked; all of them or those under PATH."""
+    values = load_values(site_of(ctx))
+    tree = masked(values.tree)
+    shown = get_path(tree, path) if path else tree
+    if shown is None:
+        raise UsageError(f"Nothing is set at {path}.", remedy=f"See what may be set: sensei config schema {path}")
+    if origin:
+        pairs = [(name, value) for name, value in leaves(tree) if not path or name.startswith(path)]
+        data = {name: {"value": value, "origin": str(values.origin(name.split(".")))} for name, value in pairs}
+        text = [f"{name}: {value}    # {data[name]['origin']}" for name, value in pairs]
+        emit(data, text, output)
+    else:
+        emit(shown, _yaml(shown), output)
+
+
+@config.command()
+@click.argument("path")
+@output_option
+@click.pass_context
+def get(ctx: click.Context, path: str, output: str) -> None:
+    """The value in force at PATH: yours, or the chart's default. Secrets are masked."""
+    sub = _rule(path)
+    value = load_values(site_of(ctx)).get(path)
+    given = value is not None
+    value = value if given else sub.get("default")
+    shown = "********" if path in secret_paths() and value else value
+    emit({"path": path, "value": shown, "default": not given}, _yaml(shown), output)
+
+
+@config.command("set")
+@click.argument("path")
+@click.argument("value")
+@output_option
+@click.pass_context
+def set_(ctx: click.Context, path: str, value: str, output: str) -> None:
+    """Set PATH to VALUE in the file that sets it last; comments and order of the file survive."""
+    if path in secret_paths():
+        raise UsageError(
+            f"{path} is a secret and must not stand on a command line.",
+            remedy="Write ${NAME} into the values file, or use 'sensei license set' for the licence key.",
+        )
+    field = _field(path)
+    parsed = parse_text(field, {"true": "true", "false": "false"}.get(value.lower(), value))
+    parsed = {"true": True, "false": False}.get(str(parsed), parsed) if field.kind == "boolean" else parsed
+    if problem := check_value(path, parsed):
+        raise UsageError(f"{path}: {problem}", remedy=f"See: sensei config schema {path}")
+    editor = ValuesEditor(site_of(ctx))
+    editor.set(path, parsed)
+    editor.save()
+    emit({"path": path, "value": parsed}, f"{path}: {_yaml(parsed)}", output)
+
+
+@config.command()
+@click.argument("path")
+@output_option
+@click.pass_context
+def unset(ctx: click.Context, path: str, output: str) -> None:
+    """Take PATH out of the values files: the chart's default holds again."""
+    _rule(path)
+    editor = ValuesEditor(site_of(ctx))
+    was = editor.get(path) is not None
+    editor.unset(path)
+    editor.save()
+    emit({"path": path, "removed": was}, f"{path}: {'removed' if was else 'was not set'}", output)
+
+
+@config.command("validate")
+@click.option("-f", "--values", "files", multiple=True, type=FILE, help="These files instead of the site's.")
+@output_option
+@click.pass_context
+def validate_(ctx: click.Context, files: tuple[Path, ...], output: str) -> int:
+    """Every mistake with its file, line, path and what is allowed."""
+    site = site_of(ctx)
+    problems = validate(load_values(site, files or None))
+    errors = sum(problem.severity == "error" for problem in problems)
+    text = [f"{problem.severity}: {problem}" for problem in problems] or ["The values are valid."]
+    emit({"valid": not errors, "problems": [_problem(item) for item in problems]}, text, output)
+    return ExitCode.FINDING if errors else ExitCode.OK
+
+
+@config.command()
+@output_option
+@click.pass_context
+def diff(ctx: click.Context, output: str) -> None:
+    """What will be different from what this site has deployed."""
+    from sensei_tui.deploy.record import load_deployed
+
+    site = site_of(ctx)
+    deployed = load_deployed(site)
+    changes = diff_values(deployed.values if deployed else {}, without_secrets(load_values(site).tree))
+    lines = [line for change in changes for line in change.lines()]
+    emit({"changes": lines}, lines or ["No difference."], output)
+
+
+@config.command()
+@click.argument("path", default="")
+@output_option
+def schema(path: str, output: str) -> None:
+    """What may be set, with defaults; all of it or what is under PATH."""
+    if path:
+        _rule(path)
+    fields = [field for group in form() for field in group.fields if not path or _under(field.path, path)]
+    data = [{"path": field.path, "type": field.kind, "default": field.default, "choices": list(field.choices),
+             "minimum": field.minimum, "maximum": field.maximum, "description": field.description} for field in fields]  # fmt: skip
+    emit(data, [row for field in fields for row in _about(field)], output)
+
+
+def _under(path: str, parent: str) -> bool:
+    return path == parent or path.startswith(parent + ".")
+
+
+def _about(field: Field) -> list[str]:
+    allowed = " | ".join(str(choice) for choice in field.choices) or field.kind
+    if field.minimum is not None:
+        allowed += f" {field.minimum} to {field.maximum}"
+    return [f"{field.path}  ({allowed}, default {_yaml(field.default)})", f"    {field.description}"]
+
+
+def _rule(path: str) -> dict[str, Any]:
+    sub = rule(path)
+    if sub is None:
+        problem = f"There is no setting {path}."
+        raise UsageError(problem, remedy="See all: sensei config schema")
+    return sub
+
+
+def _field(path: str) -> Field:
+    _rule(path)
+    for group in form():
+        for field in group.fields:
+            if field.path == path:
+                return field
+    raise UsageError(f"{path} is a group of settings.", remedy=f"See: sensei config schema {path}")
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {"file": str(problem.file), "line": problem.line, "column": problem.column, "path": problem.path,
+            "message": problem.message, "allowed": problem.allowed, "severity": problem.severity}  # fmt: skip
+
+
+def _yaml(value: Any) -> str:
+    import yaml
+
+    if isinstance(value, dict | list):
+        return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
+    return {True: "true", False: "false", None: "(empty)"}.get(value, str(value))

@@ -1,0 +1,1 @@
+"""The site directory: configuration, values, schema, secrets, licence."""

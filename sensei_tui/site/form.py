@@ -1,0 +1,124 @@
+"""The configuration form, made from the schema: groups of fields with what each is for and what it may be."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from sensei_tui.site.schema import Schema, schema, settings
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One setting."""
+
+    path: str
+    """Dotted: `llm.gpu.count`."""
+    title: str
+    description: str
+    kind: str
+    """`text`, `integer`, `boolean`, `choice`, `secret`, `quantity` or `yaml`."""
+    default: Any = None
+    choices: tuple[Any, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    unit: str = ""
+    when: tuple[tuple[str, Any], ...] = ()
+    """Shown only if every one of these paths has this value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Settings that belong together."""
+
+    key: str
+    title: str
+    description: str
+    fields: tuple[Field, ...]
+
+
+@functools.cache
+def form() -> tuple[Group, ...]:
+    """Every group, in the order of the schema's `x-groups`."""
+    root = schema()
+    fields: dict[str, list[Field]] = {name: [] for name in root["x-groups"]}
+    about: dict[str, str] = {}
+    for path, sub in settings():
+        group = _group(path, root)
+        fields[group].append(_field(path, sub, root))
+        top = root["properties"][path.partition(".")[0]]
+        if top.get("x-group") == group:
+            about.setdefault(group, top.get("description", ""))
+    return tuple(
+        Group(name.lower().replace(" ", "-"), name, about.get(name, ""), tuple(found)) for name, found in fields.items()
+    )
+
+
+def parse_text(field: Field, text: str) -> Any:
+    """What an operator typed, as the value the file will hold; text that is not of the kind stays text."""
+    text = text.strip()
+    if field.kind == "integer" and text.lstrip("-").isdigit():
+        return int(text)
+    if field.kind == "choice":
+        return next((choice for choice in field.choices if str(choice) == text), text)
+    if field.kind == "yaml":
+        try:
+            return yaml.safe_load(text) if text else []
+        except yaml.YAMLError:
+            return text
+    return text
+
+
+def _group(path: str, root: Schema) -> str:
+    """The innermost `x-group` on the way to the setting."""
+    found, sub = "Advanced", root
+    for key in path.split("."):
+        sub = sub["properties"][key]
+        found = sub.get("x-group", found)
+    return str(found)
+
+
+def _field(path: str, sub: Schema, root: Schema) -> Field:
+    return Field(
+        path=path,
+        title=_title(path, sub, root),
+        description=sub.get("description", ""),
+        kind=_kind(sub),
+        default=sub.get("default"),
+        choices=tuple(sub.get("enum", ())),
+        minimum=sub.get("minimum"),
+        maximum=sub.get("maximum"),
+        unit=_unit(sub),
+        when=tuple(sub.get("x-when", {}).items()),
+    )
+
+
+def _unit(sub: Schema) -> str:
+    """Bytes are written with their own suffix; other units stand behind the number."""
+    unit = str(sub.get("x-unit", ""))
+    return "" if unit in ("bytes", "cores") else unit
+
+
+def _title(path: str, sub: Schema, root: Schema) -> str:
+    """The setting's own title, after the title of the part it belongs to where that is not the group itself."""
+    keys = path.split(".")
+    parent = root
+    for key in keys[:-1]:
+        parent = parent["properties"][key]
+    deep = len(keys) > 2 and "external" not in keys[:-1] and parent.get("title")
+    return f"{parent['title']}: {sub['title']}" if deep else str(sub["title"])
+
+
+def _kind(sub: Schema) -> str:
+    if sub.get("x-secret"):
+        return "secret"
+    if "enum" in sub:
+        return "choice"
+    kinds = sub["type"] if isinstance(sub["type"], list) else [sub["type"]]
+    for kind, name in (("boolean", "boolean"), ("array", "yaml"), ("string", "text"), ("integer", "integer")):
+        if kind in kinds:
+            return "quantity" if name == "text" and sub.get("x-unit") in ("bytes", "cores") else name
+    return "text"
