@@ -21,6 +21,15 @@ def clone(value: Any) -> Any:
     return value
 
 
+def without_nulls(value: Any) -> Any:
+    """A copy in which maps have no null members: to a typed API, null is the same as absent."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
+
+
 def metadata(obj: Object) -> Object:
     """The metadata of an object, created where it is missing or null."""
     if not obj.get("metadata"):

@@ -13,7 +13,7 @@ from sensei_tui.rehearsal import kinds, protobuf
 from sensei_tui.rehearsal.auth import Access
 from sensei_tui.rehearsal.errors import ApiError, bad_request, method_not_allowed, no_such_path, unsupported_media_type
 from sensei_tui.rehearsal.kinds import Kind
-from sensei_tui.rehearsal.objects import Object
+from sensei_tui.rehearsal.objects import Object, without_nulls
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -142,7 +142,7 @@ def decode(body: bytes, content_type: str) -> Object:
     value = load(body, yaml_too=media != "application/json")
     if not isinstance(value, dict):
         raise bad_request("the object provided is unrecognized: it is not a map")
-    return value
+    return without_nulls(value)  # type: ignore[no-any-return]
 
 
 def load(body: bytes, *, yaml_too: bool) -> Any:

@@ -20,7 +20,7 @@ from sensei_tui.rehearsal.errors import (
     unsupported_media_type,
 )
 from sensei_tui.rehearsal.kinds import Kind
-from sensei_tui.rehearsal.objects import Object, clone, metadata
+from sensei_tui.rehearsal.objects import Object, clone, metadata, without_nulls
 from sensei_tui.rehearsal.requests import Form, Place
 from sensei_tui.rehearsal.store import Store
 
@@ -127,7 +127,7 @@ class Resources:
         kind = answers.stored(call.place.kind)
         live = self.store.get(kind, call.place.namespace, call.place.name)
         patch = requests.load(call.body, yaml_too=False)
-        obj = patched(kind, media, live, patch)
+        obj = without_nulls(patched(kind, media, live, patch))
         _check_address(call.place, obj)
         new, warnings = self._changed(kind, live, obj, call)
         return self._answer(call, new, 200, warnings)
@@ -226,7 +226,7 @@ def _applied(call: Call) -> Object:
         raise bad_request("metadata.managedFields must be nil")
     _check_type(call.place.kind, value)
     _check_address(call.place, value)
-    return _to_stored(call.place.kind, value)[1]
+    return _to_stored(call.place.kind, without_nulls(value))[1]
 
 
 def _to_stored(kind: Kind, obj: Object) -> tuple[Kind, Object]:

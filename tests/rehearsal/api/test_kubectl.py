@@ -112,7 +112,9 @@ def test_namespaces_come_and_go(cluster: RunningCluster) -> None:
 def test_what_the_cluster_is_made_of(cluster: RunningCluster) -> None:
     assert "Server Version: v1.36" in cluster.kubectl("version")
     rows = cluster.kubectl("api-resources", "--no-headers").splitlines()
-    assert {"pods", "deployments", "leases", "storageclasses", "poddisruptionbudgets"} <= {row.split()[0] for row in rows}
+    assert {"pods", "deployments", "leases", "storageclasses", "poddisruptionbudgets"} <= {
+        row.split()[0] for row in rows
+    }
     nodes = cluster.kubectl("get", "nodes", "--no-headers").splitlines()
     assert len(nodes) == 5
     assert all(line.split()[1] == "Ready" for line in nodes)
