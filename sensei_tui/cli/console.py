@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import click
 import msgspec
 
 from sensei_tui.base import clock
 from sensei_tui.base.errors import ExitCode
 from sensei_tui.base.text import one_line
+from sensei_tui.cli.output import note, say
 from sensei_tui.runs.journal import Follower
 from sensei_tui.runs.model import Event, Plan, RunState
 from sensei_tui.runs.registry import RunDirectory
@@ -25,19 +25,17 @@ FINDINGS = ("preflight", "drift", "invalid-values", "plan-outdated")
 def print_plan(plan: Plan, output: str) -> None:
     """The plan as a table, or as one JSON document."""
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(plan)).decode())
+        say(msgspec.json.format(msgspec.json.encode(plan)).decode())
         return
     total = sum(step.seconds for step in plan.steps)
-    click.echo(
-        f"Plan: {plan.kind} {plan.version} on {plan.target}; {len(plan.steps)} steps, about {clock.duration(total)}"
-    )
+    say(f"Plan: {plan.kind} {plan.version} on {plan.target}; {len(plan.steps)} steps, about {clock.duration(total)}")
     width = max(len(step.title) for step in plan.steps)
     for number, step in enumerate(plan.steps, 1):
-        click.echo(f"  {number:>2}  {step.title:<{width}}  {clock.duration(step.seconds):>6}  {step.detail}")
+        say(f"  {number:>2}  {step.title:<{width}}  {clock.duration(step.seconds):>6}  {step.detail}")
     if plan.changes:
-        click.echo("What differs from what is deployed:")
+        say("What differs from what is deployed:")
         for line in plan.changes:
-            click.echo(f"  {one_line(line)}")
+            say(f"  {one_line(line)}")
 
 
 def watch(directory: RunDirectory, output: str = "text", *, attempt: int = 1) -> RunView:
@@ -57,7 +55,7 @@ def watch(directory: RunDirectory, output: str = "text", *, attempt: int = 1) ->
                 return view
             time.sleep(POLL)
     except KeyboardInterrupt:
-        click.echo(f"\nYou left; the run goes on. Come back: sensei runs attach {directory.id}", err=True)
+        note(f"\nYou left; the run goes on. Come back: sensei runs attach {directory.id}")
         raise SystemExit(int(ExitCode.INTERRUPTED)) from None
 
 
@@ -75,12 +73,12 @@ class _Json:
 
     def event(self, event: Event, view: RunView) -> None:
         """As in the journal, with the run's number."""
-        click.echo(msgspec.json.encode({"run": self._run, **msgspec.to_builtins(event)}))
+        say(msgspec.json.encode({"run": self._run, **msgspec.to_builtins(event)}).decode())
 
     def end(self, view: RunView) -> None:
         """A runner that is gone leaves no last event."""
         if view.state is RunState.DEAD:
-            click.echo(msgspec.json.encode({"run": self._run, "type": "run.dead", "at": clock.stamp()}))
+            say(msgspec.json.encode({"run": self._run, "type": "run.dead", "at": clock.stamp()}).decode())
 
 
 class _Lines:
@@ -93,20 +91,20 @@ class _Lines:
     def event(self, event: Event, view: RunView) -> None:
         """The lines of one event."""
         for text in self._of(event, view):
-            click.echo(f"{event.at[11:19]}  {text}")
+            say(f"{event.at[11:19]}  {text}")
 
     def end(self, view: RunView) -> None:
         """How it ended, and what to do."""
         if view.state is RunState.DONE:
-            click.echo(f"Run {view.id} done in {clock.duration(view.seconds)}.")
+            say(f"Run {view.id} done in {clock.duration(view.seconds)}.")
             return
         if view.state is RunState.DEAD:
-            click.echo(f"The runner of run {view.id} is gone and the job is unfinished.", err=True)
-            click.echo(f"  do     sensei runs resume {view.id}", err=True)
+            note(f"The runner of run {view.id} is gone and the job is unfinished.")
+            note(f"  do     sensei runs resume {view.id}")
             return
-        click.echo(f"Run {view.id} {view.state} after {clock.duration(view.seconds)}.", err=True)
+        note(f"Run {view.id} {view.state} after {clock.duration(view.seconds)}.")
         for line in error_lines(view.error):
-            click.echo(f"  {line}", err=True)
+            note(f"  {line}")
 
     def _of(self, event: Event, view: RunView) -> list[str]:
         data = event.data

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sensei_tui.cli.output import note
+
 if TYPE_CHECKING:
     from sensei_tui.runs.model import Plan
     from sensei_tui.site.site import Site
@@ -53,10 +55,11 @@ def install(
 
 
 def open_site(site: Path | None) -> Site:
-    """The named site, or the one here."""
+    """The site named after the command or before it, else the one here. Raises SiteNotFound."""
+    from sensei_tui.cli.context import site_of
     from sensei_tui.site.site import Site
 
-    return Site.open(site) if site else Site.find()
+    return Site.open(site) if site else site_of(click.get_current_context())
 
 
 def timeout_of(timeout: float | None) -> dict[str, float]:
@@ -85,7 +88,6 @@ def carry_out(site: Site, plan: Plan, output: str, *, plan_only: bool, detach: b
     ensure_cluster(site)
     directory = start(site, plan)
     if detach:
-        said = f"Run {directory.id} started. Watch it: sensei runs attach {directory.id}"
-        click.echo(said, err=output == "json")
+        note(f"Run {directory.id} started. Watch it: sensei runs attach {directory.id}")
         return
     sys.exit(int(exit_code(watch(directory, output))))

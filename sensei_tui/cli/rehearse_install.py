@@ -15,6 +15,7 @@ import click
 
 from sensei_tui.base.errors import ExitCode
 from sensei_tui.cli.install import SITE
+from sensei_tui.cli.output import note, say
 
 if TYPE_CHECKING:
     from sensei_tui.site.site import Site
@@ -44,12 +45,13 @@ def install(site: Path | None, files: tuple[Path, ...], plain: bool, keep: bool)
 def rehearsal_site(path: Path | None, files: tuple[Path, ...], keep: bool) -> Iterator[Site]:
     """A rehearsal site with its cluster; a temporary one goes away unless something went wrong in it."""
     from sensei_tui.rehearsal import launch
+    from sensei_tui.site.new import create_site
     from sensei_tui.site.site import Site
 
     temporary = Path(tempfile.mkdtemp(prefix="sensei-rehearsal-")) if path is None else None
     root = temporary or path
     assert root is not None
-    found = Site.open(root) if (root / "site.yaml").is_file() else fresh_site(root)
+    found = Site.open(root) if (root / "site.yaml").is_file() else create_site(root, name="rehearsal", rehearsal=True)
     if files:
         found = found.configure(values=tuple(str(item.resolve()) for item in files))
     if not found.config.rehearsal:
@@ -64,17 +66,7 @@ def rehearsal_site(path: Path | None, files: tuple[Path, ...], keep: bool) -> It
         if temporary and well and not keep:
             shutil.rmtree(temporary)
         elif temporary:
-            click.echo(f"The site is kept in {temporary}", err=True)
-
-
-def fresh_site(root: Path) -> Site:
-    """A rehearsal site with the guide's own values and licence file."""
-    from sensei_tui.site.examples import write_guide_files
-    from sensei_tui.site.site import Site
-
-    site = Site.create(root, name="rehearsal", rehearsal=True)
-    write_guide_files(site)
-    return site
+            note(f"The site is kept in {temporary}")
 
 
 def _rehearse(site: Site) -> ExitCode:
@@ -86,17 +78,17 @@ def _rehearse(site: Site) -> ExitCode:
 
     if API_KEY not in os.environ:
         os.environ[API_KEY] = FAKE_KEY
-        click.echo(f"{API_KEY} is not set: the rehearsal uses the made-up value {FAKE_KEY!r}.")
-    click.echo(f"Site: {site.root}")
+        say(f"{API_KEY} is not set: the rehearsal uses the made-up value {FAKE_KEY!r}.")
+    say(f"Site: {site.root}")
     running = launch.ensure(site.rehearsal_dir)
-    click.echo(f"Simulated cluster: {running.url} (loopback only; no container is started)")
+    say(f"Simulated cluster: {running.url} (loopback only; no container is started)")
     plan = plan_install(site)
     print_plan(plan, "text")
     view = watch(start(site, plan))
     code = exit_code(view)
     if code is ExitCode.OK:
-        click.echo(f"Health: {look(site).headline}")
-        click.echo("Done for real: the charts, the Helm engine, the runner and its journal. Simulated: the cluster.")
+        say(f"Health: {look(site).headline}")
+        say("Done for real: the charts, the Helm engine, the runner and its journal. Simulated: the cluster.")
     return code
 
 
@@ -108,15 +100,17 @@ def demo(directory: Path | None) -> None:
         with rehearsal_site(None, (), keep=False) as found:
             code = _rehearse(found)
         sys.exit(int(code))
+    from sensei_tui.cli.tui import open_console
     from sensei_tui.rehearsal import launch
-
-    root = directory or _default_directory()
+    from sensei_tui.site.new import create_site
     from sensei_tui.site.site import Site
 
-    site = Site.open(root) if (root / "site.yaml").is_file() else fresh_site(root)
+    root = directory or _default_directory()
+
+    site = Site.open(root) if (root / "site.yaml").is_file() else create_site(root, name="rehearsal", rehearsal=True)
     os.environ.setdefault(API_KEY, FAKE_KEY)
     launch.ensure(site.rehearsal_dir)
-    _open_console(site)
+    open_console(str(site.root))
 
 
 def _default_directory() -> Path:
@@ -126,12 +120,3 @@ def _default_directory() -> Path:
     parent = Path(platformdirs.user_state_dir("sensei")) / "demo"
     parent.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix="site-", dir=parent))
-
-
-def _open_console(site: Site) -> None:
-    """The console is a process of its own, so that this module never imports a screen."""
-    from sensei_tui.base.process import python_module
-
-    os.environ["SENSEI_SITE"] = str(site.root)
-    command = python_module("sensei_tui", "tui")
-    os.execv(command[0], command)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sensei_tui.cli.install import OUTPUT, SITE, ensure_cluster, open_site
+from sensei_tui.cli.output import note, say
 
 if TYPE_CHECKING:
     from sensei_tui.runs.registry import RunDirectory
@@ -40,17 +41,15 @@ def list_(site: Path | None, output: str) -> None:
 
     found = list_runs(open_site(site).runs)
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+        say(msgspec.json.format(msgspec.json.encode(found)).decode())
         return
     if not found:
-        click.echo("This site has no runs yet.")
+        say("This site has no runs yet.")
         return
-    click.echo(f"{'run':<6}{'what':<11}{'version':<10}{'state':<11}{'started (UTC)':<21}{'took':<8}by")
+    say(f"{'run':<6}{'what':<11}{'version':<10}{'state':<11}{'started (UTC)':<21}{'took':<8}by")
     for item in found:
         started, took = item.started[:19].replace("T", " "), clock.duration(item.seconds)
-        click.echo(
-            f"{item.id:<6}{item.kind:<11}{item.version:<10}{item.state:<11}{started:<21}{took:<8}{item.actor}".rstrip()
-        )
+        say(f"{item.id:<6}{item.kind:<11}{item.version:<10}{item.state:<11}{started:<21}{took:<8}{item.actor}".rstrip())
 
 
 @runs.command()
@@ -68,11 +67,12 @@ def show(run: str, site: Path | None, output: str, verify: bool, with_log: bool)
     directory = _find(site, run)
     if verify:
         found = check(directory.journal)
+        tell = note if output == "json" else say
         said = f"Journal of run {directory.id}: {found.events} events, unbroken. Digest of the last line: {found.head}"
-        click.echo(said + (f" ({found.torn} bytes of an unfinished line)" if found.torn else ""), err=output == "json")
+        tell(said + (f" ({found.torn} bytes of an unfinished line)" if found.torn else ""))
     view = directory.view()
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(view)))
+        say(msgspec.json.format(msgspec.json.encode(view)).decode())
     else:
         _print(view, with_log)
 
@@ -82,15 +82,15 @@ def _print(view: RunView, with_log: bool) -> None:
     from sensei_tui.cli.console import error_lines
     from sensei_tui.runs.registry import actor_name
 
-    click.echo(f"run {view.id}  {view.kind} {view.version} on {view.target}: {view.state}")
-    click.echo(f"  started {view.started} by {actor_name(view.actor)}, took {clock.duration(view.seconds)}")
+    say(f"run {view.id}  {view.kind} {view.version} on {view.target}: {view.state}")
+    say(f"  started {view.started} by {actor_name(view.actor)}, took {clock.duration(view.seconds)}")
     for number, step in enumerate(view.steps, 1):
         took = clock.duration(step.seconds) if step.seconds else ""
-        click.echo(f"  {number:>2} {step.state:<5} {step.title:<28} {took:>7}  {step.detail}".rstrip())
+        say(f"  {number:>2} {step.state:<5} {step.title:<28} {took:>7}  {step.detail}".rstrip())
     for line in error_lines(view.error):
-        click.echo(f"  {line}")
+        say(f"  {line}")
     for item in view.log if with_log else ():
-        click.echo(f"  {item.at[11:19]}  {item.source:<6} {item.text}")
+        say(f"  {item.at[11:19]}  {item.source:<6} {item.text}")
 
 
 @runs.command()
@@ -141,7 +141,7 @@ def _tell(site: Path | None, run: str, command: str, said: str) -> None:
 
     directory = _find(site, run)
     send(directory.path, command)
-    click.echo(f"Run {directory.id} {said}.")
+    say(f"Run {directory.id} {said}.")
 
 
 @runs.command()
@@ -159,6 +159,6 @@ def resume(run: str, site: Path | None, output: str, detach: bool) -> None:
     attempt = _find(site, run).view().attempts + 1
     directory = start_again(found, run)
     if detach:
-        click.echo(f"Run {directory.id} goes on. Watch it: sensei runs attach {directory.id}", err=output == "json")
+        note(f"Run {directory.id} goes on. Watch it: sensei runs attach {directory.id}")
         return
     sys.exit(int(exit_code(watch(directory, output, attempt=attempt))))

@@ -10,6 +10,7 @@ import click
 
 from sensei_tui.base.errors import ExitCode
 from sensei_tui.cli.install import OUTPUT, SITE, open_site
+from sensei_tui.cli.output import note, say
 
 if TYPE_CHECKING:
     from sensei_tui.deploy.overview import Overview
@@ -37,7 +38,7 @@ def status(site: Path | None, output: str) -> None:
     except SenseiError as error:
         trouble = error.as_dict()
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode({"site": home, "health": health, "error": trouble})))
+        say(msgspec.json.format(msgspec.json.encode({"site": home, "health": health, "error": trouble})).decode())
     else:
         _print(home, health, trouble)
     sys.exit(int(_code(home, health)))
@@ -80,17 +81,17 @@ def _code(home: Overview, health: Health | None) -> ExitCode:
 
 def _print(home: Overview, health: Health | None, trouble: dict[str, Any]) -> None:
     deploy = next(step for step in home.steps if step.key == "deploy")
-    click.echo(f"{home.site}  Sensei {home.version}  {home.cluster}  {home.run}")
-    click.echo(f"  deployed  {deploy.text}")
+    say(f"{home.site}  Sensei {home.version}  {home.cluster}  {home.run}")
+    say(f"  deployed  {deploy.text}")
     if health is None:
         from sensei_tui.cli.console import error_lines
 
         for line in error_lines(trouble):
-            click.echo(f"  {line}", err=True)
+            note(f"  {line}")
         return
-    click.echo(f"  health    {health.headline}")
+    say(f"  health    {health.headline}")
     for item in health.components:
         place = "external" if item.external else f"{item.ready}/{item.desired}"
-        click.echo(f"    {item.word:<5} {item.title:<16} {place:<9} {item.workload}".rstrip())
+        say(f"    {item.word:<5} {item.title:<16} {place:<9} {item.workload}".rstrip())
         for why in item.why:
-            click.echo(f"          {why.object}: {why.sentence}")
+            say(f"          {why.object}: {why.sentence}")

@@ -70,7 +70,7 @@ class WaitReady:
         there = workloads(snapshot)
         names = wanted or there.keys()
         items = unready(snapshot, names)
-        context.progress(*_replicas(there, names, items), "replicas")
+        context.progress(*replicas(there, names, items), "replicas")
         if not items:
             return True
         items = self._with_logs(items)
@@ -138,7 +138,7 @@ def _given_up(item: Workload) -> bool:
     return False
 
 
-def _replicas(there: dict[str, Workload], names: Collection[str], items: tuple[NotReady, ...]) -> tuple[int, int]:
+def replicas(there: dict[str, Workload], names: Collection[str], items: tuple[NotReady, ...]) -> tuple[int, int]:
     """Ready and wanted replicas of them all."""
     behind = {item.object: item for item in items}
     ready = total = 0
