@@ -14,7 +14,7 @@ from sensei_tui.cli.output import note, say
 from sensei_tui.runs.journal import Follower
 from sensei_tui.runs.model import Event, Plan, RunState
 from sensei_tui.runs.registry import RunDirectory
-from sensei_tui.runs.view import GOING, RunView, first_view, reduce
+from sensei_tui.runs.view import GOING, RunView, first_view, reduce, sentence
 
 POLL = 0.2
 """Seconds between looks at the journal: one `stat`."""
@@ -133,8 +133,6 @@ class _Lines:
 
     def _not_ready(self, view: RunView) -> list[str]:
         """Only what is new: an object, or its reason."""
-        from sensei_tui.deploy.wait import sentence
-
         now = {item.object: (item.why[0].reason if item.why else "") for item in view.waiting}
         fresh = [item for item in view.waiting if self._waiting.get(item.object) != now[item.object]]
         self._waiting = now

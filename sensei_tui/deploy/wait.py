@@ -17,6 +17,7 @@ from sensei_tui.health.model import NotReady
 from sensei_tui.health.why import not_ready
 from sensei_tui.runs.context import StepContext
 from sensei_tui.runs.model import PlannedStep
+from sensei_tui.runs.view import sentence
 
 TIMEOUT = 900.0
 """Seconds for one release to become ready if the plan says nothing else: images of some GB have to be pulled."""
@@ -152,14 +153,6 @@ def replicas(there: dict[str, Workload], names: Collection[str], items: tuple[No
 def _desired(item: Workload) -> int:
     wanted = item.spec.completions if item.kind == "Job" else item.spec.replicas
     return 1 if wanted is None else wanted
-
-
-def sentence(item: NotReady) -> str:
-    """`Deployment/sensei-kora 1/2: pulling image ... failed (last log: ...)`."""
-    why = item.why[0] if item.why else None
-    reason = why.sentence if why else "starting"
-    log = f" (last log: {why.last_log})" if why and why.last_log else ""
-    return f"{item.object} {item.ready}/{item.desired}: {reason}{log}"
 
 
 def _kept_log(item: NotReady, before: tuple[NotReady, ...]) -> NotReady:

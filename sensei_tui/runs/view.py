@@ -230,3 +230,11 @@ def _progress(view: RunView) -> tuple[float, float | None]:
         left = left - max(0.0, view.seconds - spent)
         return done / total, None if overrun else left
     return done / total, left
+
+
+def sentence(item: NotReady) -> str:
+    """`Deployment/sensei-kora 1/2: pulling image ... failed (last log: ...)`."""
+    why = item.why[0] if item.why else None
+    reason = why.sentence if why else "starting"
+    log = f" (last log: {why.last_log})" if why and why.last_log else ""
+    return f"{item.object} {item.ready}/{item.desired}: {reason}{log}"

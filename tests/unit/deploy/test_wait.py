@@ -10,8 +10,9 @@ from sensei_tui.cluster.snapshot import (
     WorkloadSpec,
     WorkloadStatus,
 )
-from sensei_tui.deploy.wait import hopeless, replicas, sentence, unready, workloads
+from sensei_tui.deploy.wait import hopeless, replicas, unready, workloads
 from sensei_tui.health.model import NotReady, Why
+from sensei_tui.runs.view import sentence
 
 
 def deployment(name: str, ready: int, desired: int, *conditions: Condition, kind: str = "Deployment") -> Workload:
