@@ -11,14 +11,16 @@ from sensei_tui.cli.install import carry_out, ensure_cluster, open_site, run_opt
 
 @click.command()
 @run_options
+@click.option("--take-over", is_flag=True, help="Take back fields that somebody else changed in the cluster.")
 def upgrade(
-    site: Path | None, output: str, plan_only: bool, detach: bool, plain: bool, yes: bool, timeout: float | None
-) -> None:
+    site: Path | None, output: str, plan_only: bool, detach: bool, plain: bool, yes: bool, timeout: float | None,
+    take_over: bool,
+) -> None:  # fmt: skip
     """Bring changed values or new charts to what is deployed. The plan shows what will differ."""
     from sensei_tui.deploy.plans import plan_upgrade
 
     found = open_site(site)
-    plan = plan_upgrade(found, **timeout_of(timeout))
+    plan = plan_upgrade(found, take_over=take_over, **timeout_of(timeout))
     carry_out(found, plan, output, plan_only=plan_only, detach=detach, yes=yes)
 
 

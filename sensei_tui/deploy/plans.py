@@ -8,9 +8,8 @@ from sensei_tui.base import clock
 from sensei_tui.base.text import plural
 from sensei_tui.cluster.target import Target
 from sensei_tui.deploy.manifest import counted, differences, workloads
-from sensei_tui.deploy.prepare import Prepared, digest, prepare, target_name
+from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare, target_name
 from sensei_tui.deploy.record import Deployed, load_deployed
-from sensei_tui.deploy.wait import TIMEOUT
 from sensei_tui.helm.engine import open_engine
 from sensei_tui.runs.model import Plan, PlannedStep
 from sensei_tui.site.charts import SENSEI_RELEASE
@@ -29,9 +28,12 @@ def plan_install(site: Site, *, timeout: float = TIMEOUT) -> Plan:
     return _Planner(site, timeout).install()
 
 
-def plan_upgrade(site: Site, *, timeout: float = TIMEOUT) -> Plan:
-    """The site's values and charts over what is deployed. Raises UsageError, HelmError."""
-    return _Planner(site, timeout).upgrade()
+def plan_upgrade(site: Site, *, timeout: float = TIMEOUT, take_over: bool = False) -> Plan:
+    """The site's values and charts over what is deployed; `take_over` takes back fields that others own.
+
+    Raises UsageError, HelmError.
+    """
+    return _Planner(site, timeout).upgrade(take_over)
 
 
 def plan_rollback(site: Site, revision: int, *, timeout: float = TIMEOUT) -> Plan:
@@ -52,14 +54,17 @@ class _Planner:
         steps = [self._site_step(), self._gate(), self._namespace(), self._secrets(), *self._releases(), *self._end()]
         return self._plan("install", steps, self._changes())
 
-    def upgrade(self) -> Plan:
+    def upgrade(self, take_over: bool) -> Plan:
         """As install, with a look for drift before anything is written."""
         drift = self._step(
-            "drift", "Look for drift", "asks the cluster whether somebody else owns a field that will be written"
+            "drift",
+            "Look for drift",
+            "asks the cluster whether somebody else owns a field that will be written"
+            + ("; takes it back" if take_over else ""),
         )
         steps = [self._site_step(), self._gate(), self._namespace(), drift, self._secrets(), *self._releases(),
                  *self._end()]  # fmt: skip
-        return self._plan("upgrade", steps, self._changes())
+        return self._plan("upgrade", steps, self._changes(), take_over=take_over)
 
     def rollback(self, revision: int) -> Plan:
         """Only the platform's own release: the data stores keep their data and version."""

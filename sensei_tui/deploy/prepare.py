@@ -19,6 +19,8 @@ from sensei_tui.site.site import Site
 from sensei_tui.site.validate import Problem, validate
 from sensei_tui.site.values import Values, load_values
 
+TIMEOUT = 900.0
+"""Seconds for one release if the plan says nothing else: images of some GB have to be pulled."""
 _SHOWN = 5
 """Problems named in one error; `sensei config validate` lists all."""
 

@@ -10,13 +10,11 @@ from sensei_tui.base.text import plural
 from sensei_tui.deploy.prepare import Release
 from sensei_tui.deploy.world import World
 from sensei_tui.helm.doctor import diagnose, repair
-from sensei_tui.helm.drift import conflicts
+from sensei_tui.helm.drift import Conflict, adopt, conflicts
 from sensei_tui.helm.engine import Revision
 from sensei_tui.runs.context import StepContext
 from sensei_tui.runs.model import PlannedStep
 
-APPLY_TIMEOUT = 300.0
-"""Seconds for Helm to send a release's objects and run its hooks; readiness is waited for in a step of its own."""
 MAX_HISTORY = 10
 """Revisions kept of a release, as the helm command keeps."""
 
@@ -60,7 +58,7 @@ class InstallRelease:
         history = self.world.engine.history(self.name)
         if not history or history[-1].status != "deployed":
             return False
-        same = history[-1].chart.endswith(f"-{self._release.version}")
+        same = history[-1].version == self._release.version
         return same and self.world.engine.values(self.name) == self._values
 
     def do(self, context: StepContext) -> str:
@@ -69,14 +67,12 @@ class InstallRelease:
         before = deployed(self.world, self.name)
         with context.stop.calling(engine.cancel):
             if before is None:
-                engine.install(self.name, self._release.chart, self._values, timeout=APPLY_TIMEOUT)
+                after = engine.install(self.name, self._release.chart, self._values, timeout=self.world.timeout)
             else:
-                engine.upgrade(
-                    self.name, self._release.chart, self._values, timeout=APPLY_TIMEOUT, max_history=MAX_HISTORY
+                after = engine.upgrade(
+                    self.name, self._release.chart, self._values, timeout=self.world.timeout, max_history=MAX_HISTORY
                 )
-        context.check()
-        after = deployed(self.world, self.name)
-        return f"revision {after.revision if after else '?'}, chart {self._release.version}"
+        return f"revision {after.revision}, chart {self._release.version}"
 
     @property
     def _release(self) -> Release:
@@ -105,7 +101,7 @@ class RollbackRelease:
         if wanted not in known:
             raise no_revision(self.name, wanted, list(known.values()))
         with context.stop.calling(engine.cancel):
-            engine.rollback(self.name, wanted, timeout=APPLY_TIMEOUT)
+            engine.rollback(self.name, wanted, timeout=self.world.timeout)
         context.check()
         after = deployed(self.world, self.name)
         return f"revision {after.revision if after else '?'} has the content of revision {wanted}"
@@ -113,7 +109,7 @@ class RollbackRelease:
 
 def no_revision(release: str, wanted: int, known: list[Revision]) -> NoSuchRevision:
     """Names the revisions there are."""
-    there = "; ".join(f"{item.revision}: {item.chart} {item.status}" for item in known)
+    there = "; ".join(f"{item.revision}: chart {item.version} {item.status}" for item in known)
     return NoSuchRevision(
         f"Release {release} has no revision {wanted}.", where=f"release {release}",
         why=f"there are {there}" if there else "it was never installed", remedy="Name one of those.",
@@ -122,7 +118,10 @@ def no_revision(release: str, wanted: int, known: list[Revision]) -> NoSuchRevis
 
 @dataclass
 class DriftProbe:
-    """Whether somebody else changed fields that the upgrade will write: found before anything is written."""
+    """Whether somebody else changed fields that the upgrade will write: found before anything is written.
+
+    With the plan's consent (`take_over`) those fields are taken back; without it the run stops here.
+    """
 
     spec: PlannedStep
     world: World
@@ -131,18 +130,27 @@ class DriftProbe:
         return False
 
     def do(self, context: StepContext) -> str:
-        found = []
-        values = self.world.prepared.resolved.helm_values
+        found: list[Conflict] = []
         for release in self.world.prepared.releases:
             context.check()
-            manifest = self.world.engine.render(release.name, release.chart, values)
-            found += conflicts(self.world.cluster, manifest)
-        for item in found:
-            context.log("runner", item.sentence, item.object)
-        if found:
-            raise Drifted(
-                f"{plural(len(found), 'object')} was changed by somebody else; the upgrade would stop there.",
-                where=", ".join(item.object for item in found), why="; ".join(item.sentence for item in found),
-                remedy="Put the change into the values or undo it (kubectl), then resume.",
-            )  # fmt: skip
-        return "no field that the upgrade writes is owned by somebody else"
+            manifest = self.world.engine.render(release.name, release.chart, self.world.prepared.resolved.helm_values)
+            here = conflicts(self.world.cluster, manifest, release.name)
+            for item in here:
+                context.log("runner", item.sentence, item.object)
+            if here and self.world.plan.parameters.get("take_over"):
+                adopt(self.world.cluster, manifest, {item.object for item in here}, release.name)
+            found += here
+        if not found:
+            return "no field that the upgrade writes is owned by somebody else"
+        if not self.world.plan.parameters.get("take_over"):
+            raise _drifted(found)
+        return f"{plural(len(found), 'field')} taken back"
+
+
+def _drifted(found: list[Conflict]) -> Drifted:
+    remedy = "Undo the change, put it into the values, or take the fields back: sensei upgrade --take-over"
+    return Drifted(
+        f"{plural(len(found), 'field')} that the upgrade writes was changed by somebody else.",
+        where=", ".join(sorted({item.object for item in found})), why="; ".join(item.sentence for item in found),
+        remedy=remedy,
+    )  # fmt: skip

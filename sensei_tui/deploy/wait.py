@@ -19,8 +19,6 @@ from sensei_tui.runs.context import StepContext
 from sensei_tui.runs.model import PlannedStep
 from sensei_tui.runs.view import sentence
 
-TIMEOUT = 900.0
-"""Seconds for one release to become ready if the plan says nothing else: images of some GB have to be pulled."""
 LOOK = 1.0
 """Seconds after which the picture is looked at again even if nothing changed."""
 LOGS_AGAIN = 10.0
@@ -49,7 +47,7 @@ class WaitReady:
         return False
 
     def do(self, context: StepContext) -> str:
-        deadline = clock.monotonic() + float(self.world.plan.parameters.get("timeout", TIMEOUT))
+        deadline = clock.monotonic() + self.world.timeout
         wanted = frozenset(self.world.plan.parameters.get("objects", {}).get(self.release, ()))
         store, trouble = self.world.store, ""
         while True:

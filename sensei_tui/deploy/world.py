@@ -14,7 +14,7 @@ from sensei_tui.cluster.client import Cluster, connect
 from sensei_tui.cluster.snapshot import Snapshot
 from sensei_tui.cluster.store import ClusterStore
 from sensei_tui.deploy.narrator import Narrator
-from sensei_tui.deploy.prepare import Prepared, digest, prepare, target_of
+from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare, target_of
 from sensei_tui.helm.engine import Engine, LogLine, open_engine
 from sensei_tui.runs.model import Plan
 from sensei_tui.site.site import Site
@@ -45,6 +45,11 @@ class World:
     def namespace(self) -> str:
         """Where everything goes."""
         return self.plan.namespace
+
+    @property
+    def timeout(self) -> int:
+        """Seconds for one release's objects to be sent and its hooks to run, and again for it to become ready."""
+        return int(self.plan.parameters.get("timeout", TIMEOUT))
 
     @property
     def holder(self) -> str:
@@ -80,7 +85,7 @@ class World:
         return store
 
     def _helm_said(self, line: LogLine) -> None:
-        self.narrator.say("helm", line.text)
+        self.narrator.say("helm", line.text, line.object)
 
     def _cluster_changed(self, snapshot: Snapshot) -> None:
         self.changed.set()
