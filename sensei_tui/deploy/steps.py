@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
@@ -149,22 +150,23 @@ class Secrets:
         return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "stringData": data}
 
 
-def steps_of(world: World) -> list[Step]:
-    """The plan's steps, ready to run."""
-    return [_Attached(_step(spec, world), world) for spec in world.plan.steps]
+_STEPS: dict[str, Callable[[PlannedStep, World], Step]] = {
+    "site": VerifySite, "preflight": PreflightGate, "namespace": Namespace, "secrets": Secrets, "drift": DriftProbe,
+    "verify": VerifyPlatform, "record": Record,
+}  # fmt: skip
+_OF_A_RELEASE: dict[str, Callable[[PlannedStep, World, str], Step]] = {
+    "release": InstallRelease, "wait": WaitReady, "rollback": RollbackRelease,
+}  # fmt: skip
 
 
 def _step(spec: PlannedStep, world: World) -> Step:
-    kind, _, name = spec.id.partition(":")
-    if kind == "release":
-        return InstallRelease(spec, world, name)
-    if kind == "wait":
-        return WaitReady(spec, world, name)
-    if kind == "rollback":
-        return RollbackRelease(spec, world, name)
-    simple = {"site": VerifySite, "preflight": PreflightGate, "namespace": Namespace, "secrets": Secrets,
-              "drift": DriftProbe, "verify": VerifyPlatform, "record": Record}  # fmt: skip
-    return simple[kind](spec, world)
+    kind, _, release = spec.id.partition(":")
+    return _OF_A_RELEASE[kind](spec, world, release) if release else _STEPS[kind](spec, world)
+
+
+def steps_of(world: World) -> list[Step]:
+    """The plan's steps, ready to run."""
+    return [_Attached(_step(spec, world), world) for spec in world.plan.steps]
 
 
 @dataclass

@@ -15,7 +15,8 @@ from sensei_tui.cluster.snapshot import Snapshot
 from sensei_tui.cluster.store import ClusterStore
 from sensei_tui.deploy.narrator import Narrator
 from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare, target_of
-from sensei_tui.helm.engine import Engine, LogLine, open_engine
+from sensei_tui.helm.engine import Engine, open_engine
+from sensei_tui.helm.loglines import LogLine
 from sensei_tui.runs.model import Plan
 from sensei_tui.site.site import Site
 

@@ -1,0 +1,166 @@
+"""The whole installation against the simulated cluster: real Helm engine, real runner, real kubectl, real consoles."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sensei_tui.deploy.record import load_deployed
+from sensei_tui.runs.journal import read_events, verify
+from sensei_tui.runs.model import RunState, StepState
+from tests.e2e.rehearsed import Rehearsed, ended, in_step, rehearsed
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+    """Installed by a console that was killed in the middle, watched to the end by another one."""
+    with rehearsed(tmp_path_factory.mktemp("install") / "site") as found:
+        console = found.console("install", "--yes")
+        assert console.stdout is not None
+        for line in console.stdout:
+            if ".. " in line and "Release sensei-deps" in line:
+                break
+        console.send_signal(signal.SIGKILL)
+        console.wait(10)
+        assert found.run().alive
+        said = found.sensei("runs", "attach")
+        assert "Run 0001 done in" in said
+        yield found
+
+
+def test_console_was_killed_and_the_run_went_on(installed: Rehearsed) -> None:
+    view = installed.run("1").view()
+    assert view.state is RunState.DONE
+    assert {step.state for step in view.steps} == {StepState.OK}
+    assert view.attempts == 1
+    assert view.actor["uid"] == os.getuid()
+    sources = {line.source for line in view.log}
+    assert {"helm", "pod", "runner"} <= sources
+    assert verify(installed.run("1").journal).torn == 0
+
+
+def test_the_cluster_shows_it(installed: Rehearsed) -> None:
+    deployments = installed.kubectl("get", "deployments")["items"]
+    ready = {item["metadata"]["name"]: item["status"].get("readyReplicas", 0) for item in deployments}
+    assert ready["sensei-dashboard"] == 2
+    assert all(ready.values())
+    assert {release["name"] for release in installed.helm_releases()} == {"sensei", "sensei-deps"}
+    assert all(release["info"]["status"] == "deployed" for release in installed.helm_releases())
+
+
+def test_waiting_was_explained(installed: Rehearsed) -> None:
+    waits = [event for event in read_events(installed.run("1").journal) if event.type == "waiting"]
+    objects = {item["object"] for event in waits for item in event.data["objects"]}
+    assert any(name.startswith("Deployment/sensei-") for name in objects)
+    assert any(name.startswith("StatefulSet/sensei-") for name in objects)
+
+
+def test_lease_was_given_back(installed: Rehearsed) -> None:
+    assert installed.kubectl("get", "leases")["items"] == []
+
+
+def test_status_is_green(installed: Rehearsed) -> None:
+    said = installed.sensei("status")
+    assert "Dashboard" in said
+    found = json.loads(installed.sensei("status", "-o", "json"))
+    assert found["health"]["word"] == "ok"
+    assert found["site"]["deployed"] is True
+
+
+def test_record_holds_values_without_secrets(installed: Rehearsed) -> None:
+    record = load_deployed(installed.site)
+    assert record is not None
+    assert record.values["controlPlane"]["replicas"] == 2
+    assert [item.revision for item in record.releases] == [1, 1]
+    assert "apiKey" not in record.values.get("llm", {})
+
+
+def test_installing_again_skips_what_is_there(installed: Rehearsed) -> None:
+    installed.sensei("install", "--yes")
+    view = installed.run().view()
+    states = {step.id: step.state for step in view.steps}
+    assert states["release:sensei-deps"] is StepState.SKIPPED
+    assert states["release:sensei"] is StepState.SKIPPED
+    assert states["preflight"] is StepState.SKIPPED
+    assert len(installed.helm_releases()) == 2
+
+
+def test_upgrade_shows_and_brings_the_change_and_rollback_takes_it_back(installed: Rehearsed) -> None:
+    values = installed.site.root / "values.yaml"
+    values.write_text(values.read_text().replace("kora:\n    replicas: 2", "kora:\n    replicas: 3"))
+    plan = json.loads(installed.sensei("upgrade", "--plan-only", "-o", "json"))
+    assert "+ dataPlane.kora.replicas: 3" in plan["changes"]
+    assert "~ Deployment/sensei-kora + spec.replicas: 3" in plan["changes"]
+    installed.sensei("upgrade", "--yes")
+    assert installed.kubectl("get", "deployment", "sensei-kora")["status"]["readyReplicas"] == 3
+    installed.sensei("rollback", "1", "--yes")
+    assert installed.kubectl("get", "deployment", "sensei-kora")["spec"]["replicas"] == 2
+    missing = installed.sensei("rollback", "77", "--yes", code=3)
+    assert "no revision 77" in missing
+    assert "there are 1:" in missing
+
+
+def test_drift_is_found_before_anything_is_written(installed: Rehearsed) -> None:
+    values = installed.site.root / "values.yaml"
+    values.write_text(values.read_text().replace("kora:\n    replicas: 3", "kora:\n    replicas: 4"))
+    command = ["/usr/bin/kubectl", f"--kubeconfig={installed.site.kubeconfig}", "-n", "sensei", "scale",
+               "deployment/sensei-kora", "--replicas=5"]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "HOME": str(installed.site.root)})
+    said = installed.sensei("upgrade", "--yes", code=1)
+    assert "Deployment/sensei-kora" in said
+    assert "--take-over" in said
+    assert installed.run().view().step is not None
+    installed.sensei("upgrade", "--yes", "--take-over")
+    assert installed.kubectl("get", "deployment", "sensei-kora")["spec"]["replicas"] == 4
+
+
+def test_changed_site_stops_an_old_plan(installed: Rehearsed, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sensei_tui.deploy.plans import plan_install
+    from sensei_tui.deploy.start import start
+
+    monkeypatch.setenv("ANTHROPIC_API_KEY", installed.environ["ANTHROPIC_API_KEY"])
+    plan = plan_install(installed.site)
+    values = installed.site.root / "values.yaml"
+    before = values.read_text()
+    values.write_text(before.replace("replicas: 4", "replicas: 5", 1))
+    start(installed.site, plan)
+    view = installed.until(ended)
+    values.write_text(before)
+    assert view.error["code"] == "plan-outdated"
+
+
+def test_headless_twin(tmp_path: Path) -> None:
+    environ = {key: value for key, value in os.environ.items() if key != "ANTHROPIC_API_KEY"}
+    command = [sys.executable, "-m", "sensei_tui", "rehearse", "install", "--plain"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env={**environ, "TMPDIR": str(tmp_path)}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ANTHROPIC_API_KEY is not set" in done.stdout
+    assert "Health:" in done.stdout
+    assert list(tmp_path.glob("sensei-rehearsal-*")) == []
+
+
+def test_cancel_in_the_middle_then_resume(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        found.sensei("install", "--yes", "--detach")
+        found.until(in_step("wait:sensei-deps"))
+        found.sensei("runs", "cancel")
+        view = found.until(ended)
+        assert view.state is RunState.CANCELLED
+        assert found.sensei("runs", "attach", code=1)
+        assert all(release["info"]["status"] == "deployed" for release in found.helm_releases())
+        assert found.kubectl("get", "leases")["items"] == []
+        found.sensei("runs", "resume")
+        states = {step.id: step.state for step in found.run().view().steps}
+        assert states["release:sensei-deps"] is StepState.SKIPPED
+        assert found.run().view().state is RunState.DONE
