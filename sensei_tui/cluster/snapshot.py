@@ -80,11 +80,17 @@ class Resources(Wire):
     limits: dict[str, str | int] = {}
 
 
+class ContainerPort(Wire):
+    name: str = ""
+    container_port: int = 0
+
+
 class Container(Wire):
     name: str = ""
     image: str = ""
     resources: Resources = Resources()
     restart_policy: str | None = None
+    ports: tuple[ContainerPort, ...] = ()
 
 
 class PodSpec(Wire):

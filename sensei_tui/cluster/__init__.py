@@ -1,0 +1,1 @@
+"""The Kubernetes API: connection, list/watch store, apply, logs, port-forward."""

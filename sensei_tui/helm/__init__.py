@@ -1,0 +1,1 @@
+"""Helm: the engine behind an interface, in a child process; the doctor for stuck releases; the drift probe."""
