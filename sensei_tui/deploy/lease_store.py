@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,17 +19,15 @@ class ClusterLeases:
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self._cluster = cluster
         self._namespace = namespace
-        self._all = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
     def read(self) -> dict[str, Any] | None:
         """The object, or None."""
         try:
-            found: dict[str, Any] = self._cluster.get(f"{self._all}/{LEASE}")
+            return self._cluster.object("Lease", LEASE, self._namespace)
         except ClusterError as error:
             if error.status == 404:
                 return None
             raise
-        return found
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
         """Raises LeaseTaken."""
@@ -44,14 +42,13 @@ class ClusterLeases:
         """Take it away."""
         self._cluster.delete("Lease", LEASE, self._namespace)
 
-    def _write(self, request: Any) -> dict[str, Any]:
+    def _write(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = request()
+            return request()
         except ClusterError as error:
             if error.status == 409:
                 raise LeaseTaken from error
             raise
-        return found
 
 
 @contextmanager

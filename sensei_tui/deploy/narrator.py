@@ -18,6 +18,8 @@ BURST = 200
 """Lines that may come at once."""
 RATE = 20.0
 """Lines a second after that: what a person cannot read is no use, and a 9600-baud line shows 12."""
+SKEW = 5.0
+"""Seconds by which the cluster's clock may be behind ours."""
 REMEMBERED = 2000
 """Lines that are not said again."""
 
@@ -80,5 +82,8 @@ class Narrator:
                 self.say("pod", f"{pod.name} {now}{why}", f"Pod/{pod.name}")
 
     def _recent(self, event: Event) -> bool:
-        """Since this run began. Times are the cluster's; an event without one is new to us and counts."""
-        return not event.when or clock.parse(event.when).timestamp() >= self._since.timestamp() - 5
+        """Since this run began, by the cluster's clock; an event whose time cannot be told counts."""
+        try:
+            return clock.parse(event.when).timestamp() >= self._since.timestamp() - SKEW
+        except ValueError:
+            return True

@@ -44,5 +44,6 @@ def diff_values(old: dict[str, Any], new: dict[str, Any]) -> tuple[Change, ...]:
 def _shown(path: str, value: Any) -> str:
     if path in secret_paths() and value:
         return MASK
-    words = {True: "true", False: "false", None: "null"}
-    return str(value) if isinstance(value, list | dict) else words.get(value, str(value))
+    if value is None or isinstance(value, bool):  # 1 is not true, though Python calls them equal
+        return {True: "true", False: "false", None: "null"}[value]
+    return str(value)
