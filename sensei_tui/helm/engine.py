@@ -51,8 +51,27 @@ class Engine(AbstractContextManager["Engine"], Protocol):
     def version(self) -> str: ...
     def render(self, release: str, chart: Path, values: Mapping[str, Any]) -> str: ...
     def lint(self, chart: Path, values: Mapping[str, Any]) -> list[str]: ...
-    def install(self, release: str, chart: Path, values: Mapping[str, Any], *, timeout: int, wait: str = "hookOnly", description: str = "") -> Revision: ...  # fmt: skip
-    def upgrade(self, release: str, chart: Path, values: Mapping[str, Any], *, timeout: int, wait: str = "hookOnly", max_history: int = 10, description: str = "") -> Revision: ...  # fmt: skip
+    def install(
+        self,
+        release: str,
+        chart: Path,
+        values: Mapping[str, Any],
+        *,
+        timeout: int,
+        wait: str = "hookOnly",
+        description: str = "",
+    ) -> Revision: ...
+    def upgrade(
+        self,
+        release: str,
+        chart: Path,
+        values: Mapping[str, Any],
+        *,
+        timeout: int,
+        wait: str = "hookOnly",
+        max_history: int = 10,
+        description: str = "",
+    ) -> Revision: ...
     def rollback(self, release: str, revision: int, *, timeout: int, wait: str = "hookOnly") -> None: ...
     def uninstall(self, release: str, *, timeout: int, wait: str = "hookOnly") -> None: ...
     def history(self, release: str) -> list[Revision]: ...
