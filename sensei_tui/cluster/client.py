@@ -23,6 +23,7 @@ from sensei_tui.cluster.target import Target
 from sensei_tui.cluster.transport import APPLY_PATCH, MERGE_PATCH, Query, Transport
 
 T = TypeVar("T")
+_Strings = list[str]
 PAGE = 500
 """Objects asked for at once: the first page of 10,000 pods comes after 45 ms, and no page costs much memory."""
 MANAGER = "sensei-tui"
@@ -172,7 +173,7 @@ class Cluster:
     ) -> dict[str, Any]:
         """Server-side apply: create it, or own the fields given. Returns the object as it is then.
 
-        Raises Conflict (with `causes`) where another manager owns a field and `force` is not set, Invalid for
+        Raises ConflictError (with `causes`) where another manager owns a field and `force` is not set, Invalid for
         fields that the API does not know, and other ClusterErrors.
         """
         query: dict[str, str | int | bool] = {
@@ -183,13 +184,13 @@ class Cluster:
         return self._write("PATCH", path, query, obj, media=APPLY_PATCH, dry_run=dry_run, what=what)
 
     def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
-        """Raises Conflict where it exists, and other ClusterErrors."""
+        """Raises ConflictError where it exists, and other ClusterErrors."""
         what = f"{obj['kind']}/{obj['metadata'].get('name', '')} could not be created."
         query: dict[str, str | int | bool] = {"fieldManager": MANAGER}
         return self._write("POST", self._path_of(obj, collection=True), query, obj, dry_run=dry_run, what=what)
 
     def replace(self, obj: Mapping[str, Any]) -> dict[str, Any]:
-        """Put the object in place of the one there; a `resourceVersion` in it must be the newest. Raises Conflict."""
+        """Put it in place of the one there; a `resourceVersion` in it must be the newest. Raises ConflictError."""
         what = f"{obj['kind']}/{obj['metadata']['name']} could not be replaced."
         return self._write("PUT", self._path_of(obj), {"fieldManager": MANAGER}, obj, what=what)
 
@@ -223,7 +224,7 @@ class Cluster:
 
     # Pods.
 
-    def logs(self, pod: str, container: str = "", tail: int = 200, previous: bool = False) -> list[str]:
+    def logs(self, pod: str, container: str = "", tail: int = 200, previous: bool = False) -> _Strings:
         """The last lines of a container's log; none where the kubelet has none. Raises ClusterError."""
         query: dict[str, str | int | bool] = {"container": container, "tailLines": tail, "previous": previous}
         text = self.get_bytes(f"{_pod_path(self.target.namespace, pod)}/log", **query).decode(errors="replace")
@@ -238,7 +239,7 @@ class Cluster:
         with LineStream(self.transport, path, query, limits) as stream:
             yield (plain(line.decode(errors="replace")).rstrip("\n") for line in stream)
 
-    def exec(self, pod: str, command: list[str], *, container: str = "", timeout: float = 30) -> tuple[int, str, str]:
+    def exec(self, pod: str, command: _Strings, *, container: str = "", timeout: float = 30) -> tuple[int, str, str]:
         """Run a command in a container: exit code, standard output, standard error. Raises ClusterError."""
         path = f"{_pod_path(self.target.namespace, pod)}/exec"
         return run_in_pod(self.transport, path, command, container, timeout)

@@ -62,7 +62,7 @@ class Forward:
                     remote.close(timeout=1)
             except ClusterError as error:
                 self.failure = error
-            except (OSError, *websocket_errors()) as error:
+            except websocket_errors() as error:
                 self.failure = from_exception(error, self._what, self._cluster.transport.url)
 
     @property
@@ -78,7 +78,7 @@ class Forward:
         headers = transport.headers() | {"sec-websocket-protocol": _PROTOCOL}
         try:
             return create_websocket(transport.configuration, url, headers)
-        except (OSError, *websocket_errors()) as error:
+        except websocket_errors() as error:
             raise websocket_error(error, self._what, transport.url) from error
 
 

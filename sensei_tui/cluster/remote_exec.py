@@ -24,7 +24,7 @@ def run_in_pod(
     what = f"{command[0]} could not be run in {path.split('/')[-2]}."
     try:
         client = WSClient(transport.configuration, url, transport.headers(), capture_all=False)
-    except (OSError, *websocket_errors()) as error:
+    except websocket_errors() as error:
         raise websocket_error(error, what, transport.url) from error
     try:
         return _collect(client, what, transport.url, timeout)
@@ -40,7 +40,7 @@ def _collect(client: Any, what: str, where: str, timeout: float) -> tuple[int, s
             raise ClusterTimeout(what, where=where, why=f"it did not end within {timeout:g} s")
         try:
             client.update(timeout=left)
-        except (OSError, *websocket_errors()) as error:
+        except websocket_errors() as error:
             raise from_exception(error, what, where) from error
     told, out, err = (client.read_channel(channel) for channel in (_STATUS, _STDOUT, _STDERR))
     return _exit_code(told, what, where), out, err
@@ -61,7 +61,7 @@ def websocket_errors() -> tuple[type[Exception], ...]:
     """What the websocket client raises."""
     import websocket
 
-    return (websocket.WebSocketException,)
+    return (websocket.WebSocketException, OSError)
 
 
 def websocket_error(error: Exception, what: str, where: str) -> ClusterError:

@@ -15,14 +15,14 @@ class Wire(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """Base of everything decoded from the API."""
 
 
-class OwnerReference(Wire):
+class OwnerReference(Wire, frozen=True):
     kind: str = ""
     name: str = ""
     uid: str = ""
     controller: bool = False
 
 
-class ObjectMeta(Wire):
+class ObjectMeta(Wire, frozen=True):
     name: str = ""
     namespace: str = ""
     uid: str = ""
@@ -35,7 +35,7 @@ class ObjectMeta(Wire):
     owner_references: tuple[OwnerReference, ...] = ()
 
 
-class Condition(Wire):
+class Condition(Wire, frozen=True):
     type: str = ""
     status: str = ""
     reason: str = ""
@@ -43,18 +43,18 @@ class Condition(Wire):
     last_transition_time: str | None = None
 
 
-class Taint(Wire):
+class Taint(Wire, frozen=True):
     key: str = ""
     value: str = ""
     effect: str = ""
 
 
-class NodeSpec(Wire):
+class NodeSpec(Wire, frozen=True):
     unschedulable: bool = False
     taints: tuple[Taint, ...] = ()
 
 
-class NodeInfo(Wire):
+class NodeInfo(Wire, frozen=True):
     architecture: str = ""
     kubelet_version: str = ""
     container_runtime_version: str = ""
@@ -62,30 +62,30 @@ class NodeInfo(Wire):
     os_image: str = ""
 
 
-class NodeStatus(Wire):
+class NodeStatus(Wire, frozen=True):
     capacity: dict[str, str] = {}
     allocatable: dict[str, str] = {}
     conditions: tuple[Condition, ...] = ()
     node_info: NodeInfo = NodeInfo()
 
 
-class Node(Wire):
+class Node(Wire, frozen=True):
     metadata: ObjectMeta = ObjectMeta()
     spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()
 
 
-class Resources(Wire):
+class Resources(Wire, frozen=True):
     requests: dict[str, str | int] = {}
     limits: dict[str, str | int] = {}
 
 
-class ContainerPort(Wire):
+class ContainerPort(Wire, frozen=True):
     name: str = ""
     container_port: int = 0
 
 
-class Container(Wire):
+class Container(Wire, frozen=True):
     name: str = ""
     image: str = ""
     resources: Resources = Resources()
@@ -93,7 +93,7 @@ class Container(Wire):
     ports: tuple[ContainerPort, ...] = ()
 
 
-class PodSpec(Wire):
+class PodSpec(Wire, frozen=True):
     node_name: str = ""
     restart_policy: str = "Always"
     containers: tuple[Container, ...] = ()
@@ -102,16 +102,16 @@ class PodSpec(Wire):
     resources: Resources | None = None
 
 
-class Waiting(Wire):
+class Waiting(Wire, frozen=True):
     reason: str = ""
     message: str = ""
 
 
-class Running(Wire):
+class Running(Wire, frozen=True):
     started_at: str | None = None
 
 
-class Terminated(Wire):
+class Terminated(Wire, frozen=True):
     exit_code: int = 0
     signal: int = 0
     reason: str = ""
@@ -120,13 +120,13 @@ class Terminated(Wire):
     finished_at: str | None = None
 
 
-class ContainerState(Wire):
+class ContainerState(Wire, frozen=True):
     waiting: Waiting | None = None
     running: Running | None = None
     terminated: Terminated | None = None
 
 
-class ContainerStatus(Wire):
+class ContainerStatus(Wire, frozen=True):
     name: str = ""
     image: str = ""
     image_id: str = msgspec.field(default="", name="imageID")
@@ -137,7 +137,7 @@ class ContainerStatus(Wire):
     last_state: ContainerState = ContainerState()
 
 
-class PodStatus(Wire):
+class PodStatus(Wire, frozen=True):
     phase: str = ""
     reason: str = ""
     message: str = ""
@@ -148,23 +148,23 @@ class PodStatus(Wire):
     init_container_statuses: tuple[ContainerStatus, ...] = ()
 
 
-class Pod(Wire):
+class Pod(Wire, frozen=True):
     metadata: ObjectMeta = ObjectMeta()
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
 
-class LabelSelector(Wire):
+class LabelSelector(Wire, frozen=True):
     match_labels: dict[str, str] = {}
 
 
-class WorkloadSpec(Wire):
+class WorkloadSpec(Wire, frozen=True):
     replicas: int | None = None
     completions: int | None = None
     selector: LabelSelector | None = None
 
 
-class WorkloadStatus(Wire):
+class WorkloadStatus(Wire, frozen=True):
     observed_generation: int = 0
     replicas: int = 0
     ready_replicas: int = 0
@@ -176,7 +176,7 @@ class WorkloadStatus(Wire):
     conditions: tuple[Condition, ...] = ()
 
 
-class Workload(Wire):
+class Workload(Wire, frozen=True):
     """A Deployment, ReplicaSet, StatefulSet or Job; `kind` is set by the store."""
 
     kind: str = ""
@@ -185,41 +185,41 @@ class Workload(Wire):
     status: WorkloadStatus = WorkloadStatus()
 
 
-class ServicePort(Wire):
+class ServicePort(Wire, frozen=True):
     name: str = ""
     port: int = 0
     target_port: int | str = 0
     protocol: str = "TCP"
 
 
-class ServiceSpec(Wire):
+class ServiceSpec(Wire, frozen=True):
     type: str = "ClusterIP"
     cluster_ip: str = msgspec.field(default="", name="clusterIP")
     ports: tuple[ServicePort, ...] = ()
     selector: dict[str, str] = {}
 
 
-class Service(Wire):
+class Service(Wire, frozen=True):
     metadata: ObjectMeta = ObjectMeta()
     spec: ServiceSpec = ServiceSpec()
 
 
-class EndpointConditions(Wire):
+class EndpointConditions(Wire, frozen=True):
     ready: bool | None = None
 
 
-class TargetRef(Wire):
+class TargetRef(Wire, frozen=True):
     kind: str = ""
     name: str = ""
 
 
-class Endpoint(Wire):
+class Endpoint(Wire, frozen=True):
     addresses: tuple[str, ...] = ()
     conditions: EndpointConditions = EndpointConditions()
     target_ref: TargetRef | None = None
 
 
-class EndpointSlice(Wire):
+class EndpointSlice(Wire, frozen=True):
     metadata: ObjectMeta = ObjectMeta()
     endpoints: tuple[Endpoint, ...] | None = None
 
@@ -229,17 +229,17 @@ class EndpointSlice(Wire):
         return self.metadata.labels.get("kubernetes.io/service-name", "")
 
 
-class PersistentVolumeClaimStatus(Wire):
+class PersistentVolumeClaimStatus(Wire, frozen=True):
     phase: str = ""
     capacity: dict[str, str] = {}
 
 
-class PersistentVolumeClaim(Wire):
+class PersistentVolumeClaim(Wire, frozen=True):
     metadata: ObjectMeta = ObjectMeta()
     status: PersistentVolumeClaimStatus = PersistentVolumeClaimStatus()
 
 
-class ObjectReference(Wire):
+class ObjectReference(Wire, frozen=True):
     kind: str = ""
     namespace: str = ""
     name: str = ""
@@ -247,12 +247,12 @@ class ObjectReference(Wire):
     field_path: str = ""
 
 
-class EventSeries(Wire):
+class EventSeries(Wire, frozen=True):
     count: int = 0
     last_observed_time: str | None = None
 
 
-class Event(Wire):
+class Event(Wire, frozen=True):
     """A core/v1 Event; times may be in any of three places, see `when`."""
 
     metadata: ObjectMeta = ObjectMeta()
