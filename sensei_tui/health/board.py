@@ -24,7 +24,7 @@ from sensei_tui.health.model import (
 )
 from sensei_tui.health.nodes import judge_nodes
 from sensei_tui.health.podwhy import passing
-from sensei_tui.health.why import desired, given_up, pod_why, unready
+from sensei_tui.health.why import carries, desired, given_up, pod_why, unready
 
 _ASIDE = ("nodes", "events", "replicasets", "persistentvolumeclaims")
 """Kinds without which a component can still be judged (an operator of one namespace may not list nodes)."""
@@ -155,11 +155,10 @@ def _service_word(index: Index, item: Service, ready: int, total: int) -> Word:
     """Nobody promised endpoints for a service that is not ours, selects nothing, or is scaled to nothing."""
     if ready and ready == total:
         return Word.OK
-    behind = [pod for pod in index.pods if item.spec.selector.items() <= pod.metadata.labels.items()]
-    scaled = [
-        other for other in index.workloads.values() if item.spec.selector.items() <= other.metadata.labels.items()
-    ]
-    if not item.spec.selector or not is_ours(item.metadata.labels) or (scaled and not any(map(desired, scaled))):
+    wanted = item.spec.selector
+    behind = [pod for pod in index.pods if carries(pod.metadata, wanted)]
+    scaled = [other for other in index.workloads.values() if carries(other.metadata, wanted)]
+    if not wanted or not is_ours(item.metadata.labels) or (scaled and not any(map(desired, scaled))):
         return Word.SKIP
     whys = [why for pod in behind if (why := pod_why(pod, index.events_of("Pod", pod.metadata)))]
     if (behind and all(map(passing, whys))) or (not behind and scaled):

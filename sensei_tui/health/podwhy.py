@@ -85,10 +85,7 @@ def _evicted(case: _Case) -> Why | None:
     if not status.reason or status.phase not in ("Failed", "Unknown"):
         return None
     message = f": {short(status.message)}" if status.message else ""
-    remedy = (
-        "Look at the node's pressure conditions and free memory or disk there." if status.reason == "Evicted" else ""
-    )
-    return case.why(status.reason, f"{status.reason}{message}", remedy)
+    return case.why(status.reason, f"{status.reason}{message}", _EVICTED if status.reason == "Evicted" else "")
 
 
 def _unscheduled(case: _Case) -> Why | None:
@@ -192,6 +189,7 @@ def _ended(case: _Case, status: ContainerStatus, ended: Terminated) -> Why | Non
     return case.why("CrashLoopBackOff" if looping else ended.reason or "Error", sentence, _CRASH, since=since)
 
 
+_EVICTED = "Look at its node's pressure conditions, and at free memory and disk there."
 _MEMORY = "Give it more memory in the values (resources.memory), which is request and limit alike."
 _PROBE = "Read its log: it runs, but does not answer its probe in time."
 _CRASH = "Read its log (previous container): the last lines say why it ended."

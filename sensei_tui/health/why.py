@@ -19,12 +19,12 @@ from sensei_tui.cluster.snapshot import (
 )
 from sensei_tui.health import remedies
 from sensei_tui.health.components import COMPONENTS, DATA_STORES, component_of
-from sensei_tui.health.index import Index, controller, name_of
+from sensei_tui.health.index import HasMetadata, Index, controller, name_of
 from sensei_tui.health.model import NotReady, Why
 from sensei_tui.health.podwhy import passing, pod_why
 from sensei_tui.health.remedies import short
 
-__all__ = ["desired", "given_up", "not_ready", "passing", "pod_why", "unready"]
+__all__ = ["carries", "desired", "given_up", "not_ready", "passing", "pod_why", "unready"]
 
 _STORES = frozenset(item.name for item in COMPONENTS if item.group == DATA_STORES)
 
@@ -41,7 +41,8 @@ def not_ready(snapshot: Snapshot) -> tuple[NotReady, ...]:
 
 def unready(index: Index) -> tuple[NotReady, ...]:
     """`not_ready` of a snapshot that is arranged already."""
-    pairs = [(item, found) for item in index.workloads.values() if (found := _workload(index, item))]
+    pairs: list[tuple[HasMetadata, NotReady]] = []
+    pairs += [(item, found) for item in index.workloads.values() if (found := _workload(index, item))]
     pairs += [(pod, found) for pod in index.bare_pods if (found := _bare_pod(index, pod))]
     told = {why.object for _, found in pairs for why in found.why}
     pairs += [(claim, found) for claim in index.claims if (found := _lone_claim(index, claim, told))]
@@ -148,9 +149,8 @@ def _failed_create(index: Index, item: Workload) -> Why | None:
         message = events[-1].message or "" if events else ""
     if not message:
         return None
-    return _of(
-        name_of(item), "FailedCreate", f"its pods are refused: {short(message)}", remedies.create_remedy(message)
-    )
+    sentence = f"its pods are refused: {short(message)}"
+    return _of(name_of(item), "FailedCreate", sentence, remedies.create_remedy(message))
 
 
 def _sets(index: Index, item: Workload) -> list[tuple[str, str]]:
@@ -213,9 +213,8 @@ def _claim(index: Index, item: PersistentVolumeClaim) -> Why | None:
     if phase == "Bound":
         return None
     if phase == "Lost":
-        return _of(
-            name, "ClaimLost", "the volume it was bound to is gone", "Restore the volume, or the data from a backup."
-        )
+        remedy = "Restore the volume, or its data from a backup."
+        return _of(name, "ClaimLost", "the volume it was bound to is gone", remedy)
     events = index.events_of("PersistentVolumeClaim", item.metadata)
     failed = _newest(events, "ProvisioningFailed", "FailedBinding")
     if failed:
@@ -242,12 +241,12 @@ def _service(index: Index, item: Service, late: list[Workload]) -> NotReady | No
     """A service without a ready endpoint that no workload's trouble explains."""
     ready, total = index.endpoints(item)
     wanted = item.spec.selector
-    if ready or not wanted or any(_carries(other.metadata, wanted) for other in late):
+    if ready or not wanted or any(carries(other.metadata, wanted) for other in late):
         return None
-    pods = [pod for pod in index.pods if _carries(pod.metadata, wanted)]
+    pods = [pod for pod in index.pods if carries(pod.metadata, wanted)]
     name = f"Service/{item.metadata.name}"
     if not pods:
-        if any(_carries(other.metadata, wanted) for other in index.workloads.values()):
+        if any(carries(other.metadata, wanted) for other in index.workloads.values()):
             return None  # Scaled to nothing.
         why = _of(name, "NoMatchingPods", "no pod has the labels that it selects", "Install or repair the release.")
     else:
@@ -255,5 +254,6 @@ def _service(index: Index, item: Service, late: list[Workload]) -> NotReady | No
     return NotReady(object=name, ready=0, desired=max(1, total), why=(why,))
 
 
-def _carries(metadata: ObjectMeta, wanted: dict[str, str]) -> bool:
+def carries(metadata: ObjectMeta, wanted: dict[str, str]) -> bool:
+    """Whether an object has all these labels."""
     return wanted.items() <= metadata.labels.items()
