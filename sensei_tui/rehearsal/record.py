@@ -31,10 +31,14 @@ def _node(node: Any, pods: list[Any]) -> NodeSpec:
         storage=f"{_left(free, mine, 'ephemeral-storage', 1) >> 20}Mi",
         pods=max(0, int(free.get("pods", "110")) - len(mine)), gpus=_left(free, mine, GPU, 1),
         labels=dict(node["metadata"].get("labels") or {}),
-        taints=[{k: str(v) for k, v in taint.items() if k != "timeAdded"} for taint in node["spec"].get("taints") or ()],
+        taints=[_taint(item) for item in node["spec"].get("taints") or ()],
         kubelet=node["status"]["nodeInfo"]["kubeletVersion"], unschedulable=bool(node["spec"].get("unschedulable")),
         ready=ready,
     )  # fmt: skip
+
+
+def _taint(taint: dict[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in taint.items() if key != "timeAdded"}
 
 
 def _left(free: dict[str, str], pods: list[Any], resource: str, scale: int) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import WSMsgType, web
 
 from sensei_tui.base import clock
-from sensei_tui.rehearsal import commands
+from sensei_tui.rehearsal import commands, kinds
 from sensei_tui.rehearsal.errors import bad_request
 from sensei_tui.rehearsal.requests import flag, number
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sensei_tui.rehearsal.controllers.containers import Container
     from sensei_tui.rehearsal.controllers.kubelet import Kubelet
 
+_POD = kinds.named("Pod")
 _EXEC_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _FORWARD_PROTOCOL = "v4.channel.k8s.io"
 _STDIN, _STDOUT, _STDERR, _STATUS, _CLOSE = 0, 1, 2, 3, 255
@@ -80,7 +81,7 @@ class Streams:
         ports = [int(port) for text in request.query.getall("ports", []) for port in text.split(",")]
         if not ports:
             raise bad_request("you must specify at least 1 port")
-        containers = self._kubelet.world.store.peek(_pods(), namespace, pod)["spec"]["containers"]
+        containers = self._kubelet.world.store.peek(_POD, namespace, pod)["spec"]["containers"]
         served = {item["containerPort"]: one for one in containers for item in one.get("ports") or ()}
         socket = _upgraded(request, (_FORWARD_PROTOCOL,))
         await socket.prepare(request)
@@ -101,12 +102,6 @@ class Streams:
                 break
         await socket.close()
         return socket
-
-
-def _pods() -> object:
-    from sensei_tui.rehearsal import kinds
-
-    return kinds.named("Pod")
 
 
 def _line(line: tuple[str, str], stamped: bool) -> bytes:
@@ -134,8 +129,9 @@ def _upgraded(request: web.Request, protocols: tuple[str, ...]) -> web.WebSocket
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for nothing in ():
-        yield nothing
+    none: tuple[bytes, ...] = ()
+    for part in none:
+        yield part
 
 
 async def _stdin(socket: web.WebSocketResponse) -> AsyncIterator[bytes]:
@@ -151,9 +147,10 @@ async def _stdin(socket: web.WebSocketResponse) -> AsyncIterator[bytes]:
 
 def _exit_status(code: int, failure: str) -> object:
     if failure:
+        told = f"Internal error occurred: error executing command in container: {failure}"
         return {
             "metadata": {}, "status": "Failure", "reason": "InternalError", "code": 500,
-            "message": f"Internal error occurred: Internal error occurred: error executing command in container: {failure}",
+            "message": f"Internal error occurred: {told}",
         }  # fmt: skip
     if code == 0:
         return {"metadata": {}, "status": "Success"}

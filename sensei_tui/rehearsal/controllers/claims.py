@@ -55,7 +55,8 @@ class Claims:
             return None
         storage = self._world.find(CLASS, "", claim["spec"].get("storageClassName") or "")
         if storage is None:
-            return self._no_class(claim)
+            self._no_class(claim)
+            return None
         waits = storage.get("volumeBindingMode") == "WaitForFirstConsumer"
         if waits and SELECTED_NODE not in (claim["metadata"].get("annotations") or {}):
             text = "waiting for first consumer to be created before binding"

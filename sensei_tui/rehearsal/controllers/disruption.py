@@ -58,7 +58,7 @@ class Budgets:
 
 
 def _matches(budget: Object, pod: Object) -> bool:
-    return label_matcher(selector_text(budget["spec"].get("selector") or {}))(pod)
+    return bool(label_matcher(selector_text(budget["spec"].get("selector") or {}))(pod))
 
 
 def _share(value: Any, whole: int) -> int:

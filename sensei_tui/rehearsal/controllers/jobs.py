@@ -14,6 +14,7 @@ from sensei_tui.rehearsal.objects import Object
 
 JOB = kinds.named("Job")
 _COMPONENT = "job-controller"
+_BACK_OFF = "Job has reached the specified backoff limit"
 
 
 class Jobs:
@@ -54,7 +55,7 @@ class Jobs:
         active = [pod for pod in pods if owned.alive(pod)]
         wanted = spec["completions"] if spec.get("completions") is not None else spec.get("parallelism", 1)
         started = (job.get("status") or {}).get("startTime") or self._world.now()
-        counts = {
+        counts: Object = {
             "active": len(active), "succeeded": succeeded, "failed": failed, "startTime": started,
             "ready": sum(owned.ready(pod) for pod in active),
         }  # fmt: skip
@@ -88,7 +89,8 @@ class Jobs:
         return self._finish(job, {**counts, "active": 0, "failed": counts["failed"] + len(active)}, reason, message)
 
     def _finish(self, job: Object, counts: Object, reason: str, message: str = "") -> float | None:
-        now, status = self._world.now(), {"conditions": []}
+        now = self._world.now()
+        status: Object = {"conditions": []}
         words = ("FailureTarget", "Failed") if reason else ("SuccessCriteriaMet", "Complete")
         for word in words:
             status = condition(

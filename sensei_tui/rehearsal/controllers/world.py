@@ -132,7 +132,7 @@ def condition(
     """The status' conditions with this one set; its transition time changes with its value only."""
     wanted = value if isinstance(value, str) else str(value)
     kept = [item for item in status.get("conditions") or () if item["type"] != type_]
-    before = next((item for item in status.get("conditions") or () if item["type"] == type_), {})
+    before: Object = next((item for item in status.get("conditions") or () if item["type"] == type_), {})
     same = before.get("status") == wanted
     new = {
         "type": type_, "status": wanted, "lastTransitionTime": before.get("lastTransitionTime", now) if same else now,
