@@ -10,11 +10,10 @@ import click
 from sensei_tui.base.errors import ExitCode, UsageError
 from sensei_tui.cli.context import site_of
 from sensei_tui.cli.output import emit, output_option
-from sensei_tui.site.diff import diff_values
 from sensei_tui.site.edit import ValuesEditor
 from sensei_tui.site.form import Field, form, parse_text
 from sensei_tui.site.schema import rule, secret_paths
-from sensei_tui.site.validate import Problem, check_value, masked, validate, without_secrets
+from sensei_tui.site.validate import Problem, check_value, masked, validate
 from sensei_tui.site.values import get_path, leaves, load_values
 
 FILE = click.Path(path_type=Path)
@@ -116,13 +115,12 @@ def validate_(ctx: click.Context, files: tuple[Path, ...], output: str) -> int:
 @click.pass_context
 def diff(ctx: click.Context, output: str) -> None:
     """What will be different from what this site has deployed."""
-    from sensei_tui.deploy.record import load_deployed
+    from sensei_tui.deploy.record import difference
 
     site = site_of(ctx)
-    deployed = load_deployed(site)
-    changes = diff_values(deployed.values if deployed else {}, without_secrets(load_values(site).tree))
+    changes, where = difference(site, load_values(site).tree)
     lines = [line for change in changes for line in change.lines()]
-    emit({"changes": lines}, lines or ["No difference."], output)
+    emit({"compared_with": where, "changes": lines}, lines or [f"No difference from {where}."], output)
 
 
 @config.command()

@@ -22,8 +22,9 @@ def init(
     directory: Path, name: str, kubeconfig: str, kube_context: str, namespace: str, airgapped: bool, output: str
 ) -> None:
     """Make a site: a directory that holds one installation."""
-    changes = {"kubeconfig": kubeconfig, "context": kube_context, "namespace": namespace}
-    site = create_site(directory, name=name, airgapped=airgapped, **changes)
+    site = create_site(
+        directory, name=name, airgapped=airgapped, kubeconfig=kubeconfig, context=kube_context, namespace=namespace
+    )
     files = [path.name for path in (site.root / "site.yaml", *site.values_files)]
     text = [f"Site {site.config.name} in {site.root}", f"  wrote  {', '.join(files)}"]
     text += ["  next   edit the values, then: sensei license set, sensei preflight, sensei install"]

@@ -19,8 +19,9 @@ FORMATS = ("text", "json", "yaml")
 
 def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `-o text|json|yaml` as the parameter `output`."""
-    about = {"default": "text", "show_default": True, "help": "Form of the answer."}
-    return click.option("-o", "--output", type=click.Choice(FORMATS), **about)(function)
+    return click.option(
+        "-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True, help="Form of the answer."
+    )(function)
 
 
 def emit(data: Any, text: str | list[str], output: str) -> None:

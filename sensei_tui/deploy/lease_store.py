@@ -23,11 +23,12 @@ class ClusterLeases:
     def read(self) -> dict[str, Any] | None:
         """The object, or None."""
         try:
-            return self._cluster.object("Lease", LEASE, self._namespace)
+            found: dict[str, Any] = self._cluster.object("Lease", LEASE, self._namespace)
         except ClusterError as error:
             if error.status == 404:
                 return None
             raise
+        return found
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
         """Raises LeaseTaken."""

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 
 from sensei_tui.base.paths import private_dir, write_atomic
+from sensei_tui.site.diff import Change, diff_values
 from sensei_tui.site.site import Site
+from sensei_tui.site.validate import without_secrets
 
 FILE = "deployed-values.json"
 
@@ -44,6 +46,13 @@ def load_deployed(site: Site) -> Deployed | None:
         return msgspec.json.decode((site.state / FILE).read_bytes(), type=Deployed)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def difference(site: Site, tree: dict[str, Any]) -> tuple[tuple[Change, ...], str]:
+    """What these values would change of what is deployed, and in words what they are compared with."""
+    found = load_deployed(site)
+    changes = tuple(diff_values(found.values if found else {}, without_secrets(tree)))
+    return changes, f"run {found.run} of {found.at[:10]}" if found else "nothing: Sensei is not deployed yet"
 
 
 def save_deployed(site: Site, deployed: Deployed) -> None:

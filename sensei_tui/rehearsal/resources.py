@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sensei_tui.rehearsal import admission, answers, eventsgroup, listing, patches, requests, schemas
+from sensei_tui.rehearsal import admission, answers, eventsgroup, listing, patches, requests, rules, schemas
 from sensei_tui.rehearsal.errors import (
     ApiError,
     bad_request,
@@ -138,6 +138,7 @@ class Resources:
         schemas.default(kind, obj)
         if not subresource:
             admission.on_update(kind, live, obj)
+            rules.check_change(kind, live, obj)
         tracked = patches.track_update(kind.kind, live, obj, call.manager, "Update", subresource)
         return self.store.update(kind, tracked, subresource=subresource, dry_run=call.dry_run), warnings
 
@@ -159,6 +160,7 @@ class Resources:
         schemas.default(kind, merged)
         if not place.subresource:
             admission.on_update(kind, live, merged)
+            rules.check_change(kind, live, merged)
         new = self.store.update(kind, merged, subresource=place.subresource, dry_run=call.dry_run)
         return self._answer(call, new, 200, warnings)
 

@@ -14,9 +14,9 @@ from textual.widgets import TextArea
 
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.redaction import MASK
+from sensei_tui.deploy.record import difference
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Topic
-from sensei_tui.site.diff import diff_values
 from sensei_tui.site.edit import ValuesEditor
 from sensei_tui.site.form import Field, Group, form, parse_text
 from sensei_tui.site.validate import Problem, check_value, validate
@@ -318,8 +318,7 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
 
     def action_diff(self) -> None:
         """What differs from what is deployed."""
-        old, where = self.session.deployed_values()
-        changes = diff_values(old, self.editor.values().tree)
+        changes, where = difference(self.session.site, self.editor.values().tree)
         lines = [line(""), line(span(f" Compared with {where}", "dim")), line("")]
         shown = [diff_line(text) for change in changes for text in change.lines()] or [line(" No difference.")]
         self.app.push_screen(Pager("what will be different", [*lines, *shown]))

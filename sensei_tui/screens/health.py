@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
@@ -120,13 +121,16 @@ class HealthScreen(FilterMixin, SenseiScreen):
         """The object as the API gives it."""
         self._object("yaml", self.session.object_yaml)
 
-    def _object(self, what: str, read: object) -> None:
+    def _object(self, what: str, read: Callable[[str, str], str]) -> None:
         key, health = self.query_one("#board", Rows).cursor, self.session.health
-        if not key or health is None or not callable(read):
+        if not key or health is None:
             return
         kind, name = object_of(health, self.view, key)
+
+        def show(text: str) -> None:
+            self.app.push_screen(Pager(f"{what} {kind}/{name}", paragraphs(text)))
+
         if name:
-            show = lambda text: self.app.push_screen(Pager(f"{what} {kind}/{name}", paragraphs(text)))  # noqa: E731
             self.background(lambda: read(kind, name), show, group="object")
 
     def action_forward(self) -> None:

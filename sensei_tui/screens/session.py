@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.cluster.client import Cluster, connect
+from sensei_tui.cluster.describe import describe, object_yaml
 from sensei_tui.cluster.snapshot import Snapshot
 from sensei_tui.cluster.store import ClusterStore
 from sensei_tui.cluster.target import Target
 from sensei_tui.deploy.overview import Overview, overview
 from sensei_tui.deploy.plans import plan_install, plan_rollback, plan_upgrade
 from sensei_tui.deploy.start import resume, start
+from sensei_tui.deploy.verify import DASHBOARD, DASHBOARD_PORT
 from sensei_tui.health.board import assess
 from sensei_tui.health.model import Health
 from sensei_tui.preflight.engine import load_report, run_preflight
@@ -63,6 +66,7 @@ class Session:
         self._watch: Watch | None = None
         self._store: ClusterStore | None = None
         self._cluster: Cluster | None = None
+        self._forward: ExitStack | None = None
         self._lock = threading.Lock()
 
     @property
@@ -146,15 +150,44 @@ class Session:
         """The connection. Raises SenseiError where there is none."""
         if self._cluster is None:
             if self.target is None:
-                raise SenseiError("No cluster is configured.", remedy="Press k on Home to name a kubeconfig.")
+                raise SenseiError("No cluster is configured.", remedy="Press K on Home to name a kubeconfig.")
             self._cluster = connect(self.target)
         return self._cluster
 
     def close(self) -> None:
         """Stop watching. Runs go on."""
         store, self._store = self._store, None
+        forward, self._forward = self._forward, None
         if store:
             store.stop()
+        if forward:
+            forward.close()
+
+    def pod_logs(self, pod: str) -> list[str]:
+        """The last lines of a pod's first container. Raises ClusterError."""
+        return self.cluster().logs(pod)
+
+    def describe(self, kind: str, name: str) -> str:
+        """An object in words, with its events. Raises ClusterError."""
+        return describe(self.cluster(), kind, name)
+
+    def object_yaml(self, kind: str, name: str) -> str:
+        """An object as YAML; the data of Secrets is masked. Raises ClusterError."""
+        return object_yaml(self.cluster(), kind, name)
+
+    def toggle_forward(self) -> str:
+        """Open a port to the dashboard and return its address; or close it and return nothing. Raises ClusterError."""
+        if self._forward is not None:
+            self._forward.close()
+            self._forward = None
+            return ""
+        self._forward = ExitStack()
+        try:
+            found = self._forward.enter_context(self.cluster().forward(f"service/{DASHBOARD}", DASHBOARD_PORT))
+        except SenseiError:
+            self._forward = None
+            raise
+        return f"http://127.0.0.1:{found.local_port}"
 
     # Intents: each blocks; call them in a thread.
 
