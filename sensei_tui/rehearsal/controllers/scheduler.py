@@ -11,7 +11,7 @@ from sensei_tui.rehearsal import kinds
 from sensei_tui.rehearsal.controllers import placement
 from sensei_tui.rehearsal.controllers.claims import CLAIM, CLASS, SELECTED_NODE, bound
 from sensei_tui.rehearsal.controllers.loop import Key
-from sensei_tui.rehearsal.controllers.owned import POD
+from sensei_tui.rehearsal.controllers.owned import POD, controller_of
 from sensei_tui.rehearsal.controllers.placement import Place
 from sensei_tui.rehearsal.controllers.world import World, condition
 from sensei_tui.rehearsal.kinds import Kind
@@ -143,9 +143,9 @@ def _explained(nodes: int, refused: Counter[str], *, plain: bool = False) -> str
 
 
 def _score(pod: Object, place: Place, places: list[Place]) -> tuple[float, int, str]:
-    """Fewest pods of the same kind, most room, name: the same choice every time. Nodes with GPUs are kept free."""
-    labels = pod["metadata"].get("labels") or {}
-    same = sum((other["metadata"].get("labels") or {}) == labels for other in place.pods)
+    """Fewest pods of the same owner, most room, name: the same choice every time. Nodes with GPUs are kept free."""
+    owner = (controller_of(pod) or {}).get("uid")
+    same = sum(bool(owner) and (controller_of(other) or {}).get("uid") == owner for other in place.pods)
     used = max(_used(pod, place, name) for name in ("cpu", "memory"))
     rare = any("/" in name for name in place.node["status"]["allocatable"])
     return (10.0 * same + float(used) + 0.5 * rare, len(place.pods), place.name)
