@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.install import bare_install, rehearsed_install, simulated_site
+
 from tests.e2e.console import Console
 
 BARE_TEXTUAL = """

@@ -18,7 +18,15 @@ from types import TracebackType
 
 import pyte
 
-KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "ctrl+l": "\x0c", "ctrl+q": "\x11", "down": "\x1b[B", "up": "\x1b[A"}
+KEYS = {
+    "enter": "\r",
+    "escape": "\x1b",
+    "tab": "\t",
+    "ctrl+l": "\x0c",
+    "ctrl+q": "\x11",
+    "down": "\x1b[B",
+    "up": "\x1b[A",
+}
 
 
 class Console:
@@ -48,7 +56,9 @@ class Console:
     def __enter__(self) -> Console:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.kill()
         os.close(self.leader)
         os.close(self._follower)
