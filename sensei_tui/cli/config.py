@@ -12,9 +12,10 @@ from sensei_tui.cli.context import site_of
 from sensei_tui.cli.output import emit, output_option
 from sensei_tui.site.edit import ValuesEditor
 from sensei_tui.site.form import Field, form, parse_text
-from sensei_tui.site.schema import rule, secret_paths
+from sensei_tui.site.schema import is_secret, rule, settings
+from sensei_tui.site.tree import get_path, leaves, set_path
 from sensei_tui.site.validate import Problem, check_value, masked, validate
-from sensei_tui.site.values import get_path, leaves, load_values
+from sensei_tui.site.values import load_values
 
 FILE = click.Path(path_type=Path)
 
@@ -37,9 +38,9 @@ def show(ctx: click.Context, path: str, origin: bool, output: str) -> None:
     if shown is None:
         raise UsageError(f"Nothing is set at {path}.", remedy=f"See what may be set: sensei config schema {path}")
     if origin:
-        pairs = [(name, value) for name, value in leaves(tree) if not path or name.startswith(path)]
+        pairs = [(name, value) for name, value in leaves(tree) if not path or _under(name, path)]
         data = {name: {"value": value, "origin": str(values.origin(name.split(".")))} for name, value in pairs}
-        text = [f"{name}: {value}    # {data[name]['origin']}" for name, value in pairs]
+        text = [f"{name}: {_yaml(value)}    # {data[name]['origin']}" for name, value in pairs]
         emit(data, text, output)
     else:
         emit(shown, _yaml(shown), output)
@@ -52,11 +53,10 @@ def show(ctx: click.Context, path: str, origin: bool, output: str) -> None:
 def get(ctx: click.Context, path: str, output: str) -> None:
     """The value in force at PATH: yours, or the chart's default. Secrets are masked."""
     sub = _rule(path)
-    value = load_values(site_of(ctx)).get(path)
+    value = get_path(masked(load_values(site_of(ctx)).tree), path)
     given = value is not None
-    value = value if given else sub.get("default")
-    shown = "********" if path in secret_paths() and value else value
-    emit({"path": path, "value": shown, "default": not given}, _yaml(shown), output)
+    value = value if given else _default(sub)
+    emit({"path": path, "value": value, "default": not given}, _yaml(value), output)
 
 
 @config.command("set")
@@ -66,20 +66,19 @@ def get(ctx: click.Context, path: str, output: str) -> None:
 @click.pass_context
 def set_(ctx: click.Context, path: str, value: str, output: str) -> None:
     """Set PATH to VALUE in the file that sets it last; comments and order of the file survive."""
-    if path in secret_paths():
+    if is_secret(path):
         raise UsageError(
             f"{path} is a secret and must not stand on a command line.",
             remedy="Write ${NAME} into the values file, or use 'sensei license set' for the licence key.",
         )
     field = _field(path)
-    parsed = parse_text(field, {"true": "true", "false": "false"}.get(value.lower(), value))
-    parsed = {"true": True, "false": False}.get(str(parsed), parsed) if field.kind == "boolean" else parsed
+    parsed = parse_text(field, value)
     if problem := check_value(path, parsed):
         raise UsageError(f"{path}: {problem}", remedy=f"See: sensei config schema {path}")
     editor = ValuesEditor(site_of(ctx))
     editor.set(path, parsed)
     editor.save()
-    emit({"path": path, "value": parsed}, f"{path}: {_yaml(parsed)}", output)
+    emit({"path": path, "value": parsed}, _pair(path, parsed), output)
 
 
 @config.command()
@@ -131,19 +130,23 @@ def schema(path: str, output: str) -> None:
     if path:
         _rule(path)
     fields = [field for group in form() for field in group.fields if not path or _under(field.path, path)]
-    data = [{"path": field.path, "type": field.kind, "default": field.default, "choices": list(field.choices),
-             "minimum": field.minimum, "maximum": field.maximum, "description": field.description} for field in fields]  # fmt: skip
-    emit(data, [row for field in fields for row in _about(field)], output)
+    emit([_facts(field) for field in fields], [row for field in fields for row in _about(field)], output)
 
 
 def _under(path: str, parent: str) -> bool:
     return path == parent or path.startswith(parent + ".")
 
 
+def _facts(field: Field) -> dict[str, Any]:
+    return {"path": field.path, "title": field.title, "type": field.kind, "default": field.default,
+            "choices": list(field.choices), "minimum": field.minimum, "maximum": field.maximum,
+            "description": field.description}  # fmt: skip
+
+
 def _about(field: Field) -> list[str]:
     allowed = " | ".join(str(choice) for choice in field.choices) or field.kind
     if field.minimum is not None:
-        allowed += f" {field.minimum} to {field.maximum}"
+        allowed += f" {field.minimum} to {field.maximum}{f' {field.unit}' if field.unit else ''}"
     return [f"{field.path}  ({allowed}, default {_yaml(field.default)})", f"    {field.description}"]
 
 
@@ -169,9 +172,25 @@ def _problem(problem: Problem) -> dict[str, Any]:
             "message": problem.message, "allowed": problem.allowed, "severity": problem.severity}  # fmt: skip
 
 
+def _default(sub: dict[str, Any]) -> Any:
+    """The chart's default; of a group: those of its settings."""
+    if sub.get("type") != "object":
+        return sub.get("default")
+    tree: dict[str, Any] = {}
+    for name, setting in settings(sub):
+        set_path(tree, name, setting.get("default"))
+    return tree
+
+
+def _pair(path: str, value: Any) -> str:
+    return f"{path}:\n{_yaml(value)}" if isinstance(value, dict | list) and value else f"{path}: {_yaml(value)}"
+
+
 def _yaml(value: Any) -> str:
     import yaml
 
     if isinstance(value, dict | list):
         return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
-    return {True: "true", False: "false", None: "(empty)"}.get(value, str(value))
+    if value is None or isinstance(value, bool):  # 1 is not true, though Python calls them equal
+        return {True: "true", False: "false", None: "(empty)"}[value]
+    return str(value)

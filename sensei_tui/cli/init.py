@@ -22,6 +22,8 @@ def init(
     directory: Path, name: str, kubeconfig: str, kube_context: str, namespace: str, airgapped: bool, output: str
 ) -> None:
     """Make a site: a directory that holds one installation."""
+    if kubeconfig:  # named from here; paths in site.yaml are relative to the site
+        kubeconfig = str(Path(kubeconfig).expanduser().absolute())
     site = create_site(
         directory, name=name, airgapped=airgapped, kubeconfig=kubeconfig, context=kube_context, namespace=namespace
     )

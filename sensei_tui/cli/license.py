@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from sensei_tui.base.errors import ExitCode
+from sensei_tui.base.errors import ExitCode, UsageError
 from sensei_tui.cli.context import site_of
 from sensei_tui.cli.output import emit, output_option
 from sensei_tui.site.license import LICENSE_FILE, License, license_of, set_license
 from sensei_tui.site.values import load_values
+from sensei_tui.site.yamlfile import read
 
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -29,13 +30,7 @@ def license() -> None:
 def set_(ctx: click.Context, source: Path | None, organization: str, output: str) -> None:
     """Ask for the key (or read it from standard input, or a file) and write it to license.yaml."""
     site = site_of(ctx)
-    if source:
-        key = source.read_text(encoding="utf-8")
-    elif sys.stdin.isatty():
-        key = click.prompt("Licence key", hide_input=True, err=True)
-    else:
-        key = sys.stdin.read()
-    set_license(site, key, organization)
+    set_license(site, _key(source), organization)
     _tell(license_of(load_values(site)), output)
 
 
@@ -47,6 +42,17 @@ def show(ctx: click.Context, output: str) -> int:
     found = license_of(load_values(site_of(ctx)))
     _tell(found, output)
     return ExitCode.OK if found.state in ("set", "secret") else ExitCode.FINDING
+
+
+def _key(source: Path | None) -> str:
+    if source:
+        return read(source)
+    if sys.stdin.isatty():
+        return str(click.prompt("Licence key", hide_input=True, err=True))
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError("This is not a licence key.", where="standard input", why="it is not UTF-8 text") from None
 
 
 def _tell(found: License, output: str) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensei_tui.base.redaction import MASK
-from sensei_tui.site.schema import secret_paths
-from sensei_tui.site.values import leaves
+from sensei_tui.site.schema import is_secret
+from sensei_tui.site.tree import leaves
 
 
 class _Absent:
@@ -42,7 +42,7 @@ def diff_values(old: dict[str, Any], new: dict[str, Any]) -> tuple[Change, ...]:
 
 
 def _shown(path: str, value: Any) -> str:
-    if path in secret_paths() and value:
+    if is_secret(path) and value:
         return MASK
     if value is None or isinstance(value, bool):  # 1 is not true, though Python calls them equal
         return {True: "true", False: "false", None: "null"}[value]

@@ -1,18 +1,19 @@
-"""Editing the operator's files: comments, order and quoting of everything that is not edited survive."""
+"""Editing the operator's files as one: which file an edit goes to, saving, and taking back."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sensei_tui.base.errors import UsageError
 from sensei_tui.base.paths import write_atomic
-from sensei_tui.site import yamlfile
-from sensei_tui.site.schema import secret_paths
+from sensei_tui.site import splice, yamlfile
+from sensei_tui.site.license import LICENSE_FILE
+from sensei_tui.site.schema import is_secret
 from sensei_tui.site.site import Site
-from sensei_tui.site.values import Values, get_path, merge_documents
+from sensei_tui.site.tree import get_path
+from sensei_tui.site.values import Values, merge_documents
 
 
 class ChangedOnDisk(UsageError):
@@ -33,6 +34,11 @@ class _File:
     @property
     def mode(self) -> int:
         return self.path.stat().st_mode & 0o777 if self.path.exists() else 0o600
+
+    def put(self, text: str) -> None:
+        """Take this text, even if it is broken. Raises YamlError then."""
+        self.text, self.document = text, None
+        self.document = yamlfile.parse(text, self.path)
 
 
 class ValuesEditor:
@@ -60,7 +66,7 @@ class ValuesEditor:
     def get(self, path: str) -> Any:
         """The merged value at a dotted path, or None if no file sets it."""
         for file in reversed(self._open.values()):
-            value = get_path(file.document or {}, path)
+            value = get_path(file.document, path)
             if value is not None:
                 return value
         return None
@@ -70,37 +76,28 @@ class ValuesEditor:
         return merge_documents([(file.path, yamlfile.parse(file.text, file.path)) for file in self._open.values()])
 
     def set(self, path: str, value: Any) -> None:
-        """Set a dotted path in the file that sets it last, else in the first file (a secret: in the last)."""
+        """Set a dotted path in the file that sets it last, else in the first (a secret: in license.yaml).
+
+        Raises CannotEdit, YamlError.
+        """
         file = self._home(path)
-        document = self._document(file)
-        *parents, last = path.split(".")
-        place = document
-        for key in parents:
-            if not isinstance(place.get(key), dict):
-                place[key] = type(document)()
-            place = place[key]
-        place[last] = value
-        file.text = yamlfile.dump(document)
+        file.put(splice.set_value(file.text, path, value, file.path))
 
     def unset(self, path: str) -> None:
-        """Take a dotted path out of every file; mappings that become empty go with it."""
+        """Take a dotted path out of every file, and mappings that become empty. Raises CannotEdit, YamlError."""
         for file in self._open.values():
-            if get_path(file.document or {}, path) is not None:
-                _remove(file.document, path.split("."))
-                file.text = yamlfile.dump(file.document) if file.document else ""
+            if get_path(file.document, path) is not None:
+                file.put(splice.remove(file.text, path, file.path))
 
     def set_text(self, path: Path, text: str) -> None:
         """Replace a file's text. Raises YamlError if it is broken; the text is kept all the same."""
-        file = self._open[path]
-        file.text, file.document = text, None
-        file.document = yamlfile.parse(text, path)
+        self._open[path].put(text)
 
     def save(self) -> None:
         """Write what changed, each file in one step, its mode kept. Raises ChangedOnDisk, OSError."""
         changed = [file for file in self._open.values() if file.text != file.saved]
         for file in changed:
-            on_disk = file.path.read_text(encoding="utf-8") if file.path.exists() else ""
-            if _digest(on_disk) != _digest(file.saved):
+            if _on_disk(file.path) != file.saved:
                 raise ChangedOnDisk(
                     "The file was changed by another program since it was opened.", where=str(file.path),
                     remedy="Nothing was written. Compare the two; take back the edits here and make them again.",
@@ -116,37 +113,25 @@ class ValuesEditor:
 
     def _home(self, path: str) -> _File:
         files = list(self._open.values())
-        holders = [file for file in files if get_path(file.document or {}, path) is not None]
+        holders = [file for file in files if get_path(file.document, path) is not None]
         if holders:
             return holders[-1]
-        if path in secret_paths() or path.startswith("license."):
-            return next((file for file in files if file.path.name.startswith("license")), files[0])
-        return files[0]
+        return self._license_file() if is_secret(path) or path.startswith("license.") else files[0]
 
-    def _document(self, file: _File) -> Any:
-        if file.document is None:
-            # An empty file, or one of comments alone: a first key turns it into a mapping, its comments stay above.
-            parsed = yamlfile.parse(
-                file.text.rstrip("\n") + "\nkey: 0\n" if file.text.strip() else "key: 0\n", file.path
-            )
-            del parsed["key"]
-            file.document = parsed
-        return file.document
+    def _license_file(self) -> _File:
+        """license.yaml, begun if it is not there; the first file of a site that does not merge it."""
+        path = self._site.root / LICENSE_FILE
+        if LICENSE_FILE in self._site.config.values and path not in self._open:
+            self._open[path] = _read(path)
+            order = [self._site.root / name for name in self._site.config.values]
+            self._open = dict(sorted(self._open.items(), key=lambda item: order.index(item[0])))
+        return self._open.get(path) or next(iter(self._open.values()))
 
 
 def _read(path: Path) -> _File:
-    text = yamlfile.read(path) if path.exists() else ""
+    text = _on_disk(path)
     return _File(path, text, text, yamlfile.parse(text, path))
 
 
-def _remove(place: Any, keys: list[str]) -> None:
-    if len(keys) > 1:
-        _remove(place[keys[0]], keys[1:])
-        if not place[keys[0]]:
-            del place[keys[0]]
-    else:
-        del place[keys[0]]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _on_disk(path: Path) -> str:
+    return yamlfile.read(path) if path.exists() else ""

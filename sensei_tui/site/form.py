@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,8 +61,10 @@ def form() -> tuple[Group, ...]:
 def parse_text(field: Field, text: str) -> Any:
     """What an operator typed, as the value the file will hold; text that is not of the kind stays text."""
     text = text.strip()
-    if field.kind == "integer" and text.lstrip("-").isdigit():
+    if field.kind == "integer" and re.fullmatch(r"-?[0-9]+", text):
         return int(text)
+    if field.kind == "boolean":
+        return {"true": True, "false": False}.get(text.lower(), text)
     if field.kind == "choice":
         return next((choice for choice in field.choices if str(choice) == text), text)
     if field.kind == "yaml":

@@ -66,7 +66,6 @@ patternLibrary:
   source: local
   snapshotPath: /data/patterns
 """
-AIRGAPPED_VALUES = VALUES.replace("  provider: anthropic\n  apiKey: ${ANTHROPIC_API_KEY}\n", "  provider: none\n")
 LICENSE = """\
 license:
   key: 'your-license-key-here'
@@ -81,13 +80,13 @@ def create_site(
     """Write site.yaml and the first values files. Raises UsageError if one of them is there already."""
     files = {"values.yaml": VALUES, "license.yaml": LICENSE, ".gitignore": IGNORE}
     if airgapped:
-        files |= {"values.yaml": AIRGAPPED_VALUES, "values-airgapped.yaml": AIRGAPPED}
+        files["values-airgapped.yaml"] = AIRGAPPED
     for taken in (directory / file for file in files if (directory / file).exists()):
         raise UsageError(
             "The file is there already; nothing was written.", where=str(taken), remedy="Choose an empty directory."
         )
-    site = Site.create(directory, name=name, rehearsal=rehearsal)
+    given = {key: value for key, value in changes.items() if value}
+    site = Site.create(directory, name=name, rehearsal=rehearsal, **given)
     for file, text in files.items():
         write_atomic(directory / file, text, mode=0o600 if file == "license.yaml" else 0o644)
-    given = {key: value for key, value in changes.items() if value}
-    return site.configure(**given) if given else site
+    return site

@@ -12,7 +12,7 @@ import hmac
 import os
 import re
 import secrets as random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +21,15 @@ import msgspec
 from sensei_tui.base.errors import UsageError
 from sensei_tui.base.paths import write_atomic
 from sensei_tui.base.redaction import Secret
-from sensei_tui.site.schema import secret_paths
+from sensei_tui.site.schema import rule, secret_paths
 from sensei_tui.site.site import Site
-from sensei_tui.site.values import Values, get_path, leaves, remove_path, set_path
+from sensei_tui.site.tree import get_path, remove_path, set_path
+from sensei_tui.site.values import Keys, Values
 
 SECRETS_FILE = "secrets.json"
 CREDENTIALS = "sensei-credentials"
 GENERATED = ("postgres-password", "redis-password", "s3-access-key", "s3-secret-key", "weaviate-api-key", "session-key")
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _FIXED = (
     ("license.key", "sensei-license", "license-key", "license.existingSecret"),
     ("llm.apiKey", "sensei-llm", "api-key", "llm.existingSecret"),
@@ -79,7 +80,9 @@ def resolve(site: Site, values: Values, environ: Mapping[str, str] = os.environ)
     kept = load_kept(site)
     before = msgspec.json.encode(kept)
     tree = copy.deepcopy(values.tree)
-    _substitute(tree, values, kept, environ)
+    for path in unused_secrets(tree):
+        remove_path(tree, path)
+    tree = _substituted(tree, (), lambda name, at: _variable(name, at, values, kept, environ))
     _generate(kept)
     if msgspec.json.encode(kept) != before:
         write_atomic(site.state / SECRETS_FILE, msgspec.json.format(msgspec.json.encode(kept)))
@@ -113,21 +116,36 @@ def known_secrets(site: Site, values: Values | None = None) -> tuple[Secret, ...
     return tuple(Secret(value) for value in found)
 
 
-def _substitute(tree: dict[str, Any], values: Values, kept: Kept, environ: Mapping[str, str]) -> None:
-    for path, value in leaves(values.tree):
-        if not isinstance(value, str):
-            continue
-        for name in _REFERENCE.findall(value):
-            value = value.replace(f"${{{name}}}", _variable(name, path, values, kept, environ))
-        set_path(tree, path, value)
+def unused_secrets(tree: dict[str, Any]) -> tuple[str, ...]:
+    """Secret paths whose value nothing will read: their condition is not met, or an existing Secret is named."""
+    return tuple(path for path in sorted(secret_paths()) if get_path(tree, path) and _is_unused(tree, path))
 
 
-def _variable(name: str, path: str, values: Values, kept: Kept, environ: Mapping[str, str]) -> str:
+def _is_unused(tree: dict[str, Any], path: str) -> bool:
+    existing = {value: reference for value, _, _, reference in _FIXED}[path]
+    conditions = (rule(path) or {}).get("x-when", {}).items()
+    met = all(get_path(tree, key) == wanted for key, wanted in conditions)
+    return bool(get_path(tree, existing)) or not met
+
+
+def _substituted(value: Any, at: Keys, lookup: Callable[[str, Keys], str]) -> Any:
+    """A copy in which every `${NAME}` is what `lookup` says. What it says is not looked at again."""
+    if isinstance(value, dict):
+        return {key: _substituted(item, (*at, key), lookup) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_substituted(item, (*at, number), lookup) for number, item in enumerate(value)]
+    if isinstance(value, str):
+        return REFERENCE.sub(lambda found: lookup(found.group(1), at), value)
+    return value
+
+
+def _variable(name: str, at: Keys, values: Values, kept: Kept, environ: Mapping[str, str]) -> str:
     if environ.get(name):
         kept.environment[name] = environ[name]
     if name not in kept.environment:
+        dotted = ".".join(str(key) for key in at)
         raise MissingSecret(
-            f"The variable {name} is not set.", where=f"{values.origin(path.split('.'))} ({path})",
+            f"The variable {name} is not set.", where=f"{values.origin(at)} ({dotted})",
             remedy=f"Set it for this command (read -rs {name}; export {name}), or change the value.",
         )  # fmt: skip
     return kept.environment[name]
@@ -146,10 +164,9 @@ def _take_out(tree: dict[str, Any], kept: Kept) -> Iterator[SecretObject]:
         value = get_path(tree, path)
         remove_path(tree, path)
         if isinstance(value, str) and value:
-            chosen = get_path(tree, reference) or name
-            set_path(tree, reference, chosen)
-            yield SecretObject(chosen, {key: Secret(value)})
-    if not get_path(tree, "credentials.existingSecret"):
+            set_path(tree, reference, name)
+            yield SecretObject(name, {key: Secret(value)})
+    if get_path(tree, "credentials.existingSecret") in (None, "", CREDENTIALS):
         yield SecretObject(CREDENTIALS, {key: Secret(value) for key, value in kept.credentials.items()}, keep=True)
 
 

@@ -5,29 +5,23 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from sensei_tui.site.charts import chart_dir
-from sensei_tui.site.site import Site
 
 Schema = dict[str, Any]
 
 
-def schema(site: Site | None = None) -> Schema:
-    """`values.schema.json` of sensei-full."""
-    return _load(chart_dir("sensei-full", site) / "values.schema.json")
-
-
 @functools.cache
-def _load(path: Path) -> Schema:
-    loaded: Schema = json.loads(path.read_text(encoding="utf-8"))
+def schema() -> Schema:
+    """`values.schema.json` of the charts this program came with."""
+    loaded: Schema = json.loads((chart_dir("sensei-full") / "values.schema.json").read_text(encoding="utf-8"))
     return loaded
 
 
-def rule(path: str, root: Schema | None = None) -> Schema | None:
+def rule(path: str) -> Schema | None:
     """The sub-schema of a dotted path, or None if there is no such setting."""
-    found: Schema | None = root or schema()
+    found: Schema | None = schema()
     for key in path.split("."):
         found = (found or {}).get("properties", {}).get(key)
     return found
@@ -48,7 +42,12 @@ def secret_paths() -> frozenset[str]:
     return frozenset(path for path, sub in settings() if sub.get("x-secret"))
 
 
-@functools.cache
-def defaults() -> dict[str, Any]:
-    """Default of every setting, by dotted path."""
-    return {path: sub.get("default") for path, sub in settings()}
+def is_secret(path: str) -> bool:
+    """Whether a value at this path is a secret, or stands where one should."""
+    return any(path == secret or path.startswith(secret + ".") for secret in secret_paths())
+
+
+def may_be_shown(path: str) -> bool:
+    """Whether a value can be shown: only a setting that exists and is no secret. A mistyped key may hold anything."""
+    sub = rule(path)
+    return sub is not None and sub.get("type") != "object" and not sub.get("x-secret")

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from sensei_tui.base.errors import UsageError
 from sensei_tui.base.paths import private_dir, write_atomic
-from sensei_tui.site import yamlfile
+from sensei_tui.site import splice, yamlfile
 
 SITE_FILE = "site.yaml"
 SITE_VARIABLE = "SENSEI_SITE"
 VALUES_FILES = ("values.yaml", "values-airgapped.yaml", "license.yaml")
+
+
+NAMESPACE = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 
 
 class SiteNotFound(UsageError):
@@ -28,7 +32,7 @@ class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     name: str
     version: str = "1.0.0"
-    namespace: str = "sensei"
+    namespace: Annotated[str, msgspec.Meta(pattern=NAMESPACE)] = "sensei"
     kubeconfig: str = ""
     context: str = ""
     """A context of the kubeconfig; empty: its current one."""
@@ -71,8 +75,8 @@ class Site:
 
     @property
     def values_files(self) -> tuple[Path, ...]:
-        """The values files that exist, in merge order."""
-        return tuple(path for name in self.config.values if (path := self.root / name).is_file())
+        """The values files that exist, in merge order. What is there but is no file counts: reading it says why not."""
+        return tuple(path for name in self.config.values if (path := self.root / name).exists())
 
     @classmethod
     def open(cls, path: Path) -> Site:
@@ -80,24 +84,17 @@ class Site:
         file = path / SITE_FILE
         if not file.is_file():
             raise SiteNotFound("This directory is not a site.", where=str(path), remedy=f"Make one: sensei init {path}")
-        document = yamlfile.parse(yamlfile.read(file), file) or {}
-        try:
-            config = msgspec.convert(msgspec.to_builtins(_plain(document)), SiteConfig)
-        except msgspec.ValidationError as error:
-            allowed = ", ".join(field.name for field in msgspec.structs.fields(SiteConfig))
-            raise UsageError(
-                "site.yaml is not valid.", where=str(file), why=str(error), remedy=f"Keys: {allowed}."
-            ) from None
-        return cls(path.resolve(), config)
+        return cls(path.resolve(), _config(yamlfile.parse(yamlfile.read(file), file), file))
 
     @classmethod
-    def create(cls, path: Path, *, name: str = "", rehearsal: bool = False) -> Site:
-        """Make `site.yaml` in `path`. Raises UsageError if there is one already."""
+    def create(cls, path: Path, *, name: str = "", rehearsal: bool = False, **settings: str) -> Site:
+        """Make `site.yaml` in `path`. Raises UsageError if there is one already, or a setting is not valid."""
+        file = path / SITE_FILE
+        if file.exists():
+            raise UsageError("This directory is a site already.", where=str(file), remedy="Open it: sensei")
+        config = _config({"name": name or path.resolve().name, "rehearsal": rehearsal, **settings}, file)
         path.mkdir(parents=True, exist_ok=True)
-        if (path / SITE_FILE).exists():
-            raise UsageError("This directory is a site already.", where=str(path / SITE_FILE), remedy="Open it: sensei")
-        config = SiteConfig(name=name or path.resolve().name, rehearsal=rehearsal)
-        write_atomic(path / SITE_FILE, _first_text(config), mode=0o644)
+        write_atomic(file, _first_text(config), mode=0o644)
         return cls.open(path)
 
     @classmethod
@@ -115,34 +112,36 @@ class Site:
         )  # fmt: skip
 
     def configure(self, **changes: Any) -> Site:
-        """Change site.yaml, its comments kept. Returns the site as it is then."""
-        msgspec.structs.replace(self.config, **changes)
+        """Change site.yaml, its comments kept; the site as it is then. Raises UsageError, nothing written."""
         file = self.root / SITE_FILE
-        document = yamlfile.parse(yamlfile.read(file), file) or {}
+        text = yamlfile.read(file)
         for key, value in changes.items():
-            document[key] = list(value) if isinstance(value, tuple) else value
-        write_atomic(file, yamlfile.dump(document), mode=0o644)
+            text = splice.set_value(text, key, list(value) if isinstance(value, tuple) else value, file)
+        _config(yamlfile.parse(text, file), file)
+        write_atomic(file, text, mode=0o644)
         return type(self).open(self.root)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, str) else value
+def _config(document: Any, file: Path) -> SiteConfig:
+    try:
+        return msgspec.convert(yamlfile.plain(document) or {}, SiteConfig)
+    except msgspec.ValidationError as error:
+        allowed = ", ".join(field.name for field in msgspec.structs.fields(SiteConfig))
+        raise UsageError(
+            "site.yaml is not valid.", where=str(file), why=str(error), remedy=f"Keys: {allowed}."
+        ) from None
 
 
 def _first_text(config: SiteConfig) -> str:
     return f"""\
 # One installation of Sensei. Paths are relative to this file.
-name: {config.name}
+name: {json.dumps(config.name, ensure_ascii=False)}
 version: {config.version}
-namespace: {config.namespace}
+namespace: {json.dumps(config.namespace)}
 
 # The cluster: a kubeconfig file and one of its contexts (empty: its current one).
-kubeconfig: ""
-context: ""
+kubeconfig: {json.dumps(config.kubeconfig, ensure_ascii=False)}
+context: {json.dumps(config.context, ensure_ascii=False)}
 # true: use the simulated cluster on this machine instead (sensei rehearse).
 rehearsal: {str(config.rehearsal).lower()}
 

@@ -11,14 +11,14 @@ from typing import Any
 from jsonschema import Draft7Validator
 
 from sensei_tui.base.redaction import MASK
-from sensei_tui.site.schema import rule, schema, secret_paths
-from sensei_tui.site.values import Keys, Values, get_path, leaves, set_path
+from sensei_tui.site.resolve import REFERENCE, unused_secrets
+from sensei_tui.site.schema import is_secret, may_be_shown, rule, schema, secret_paths
+from sensei_tui.site.tree import get_path, leaves, set_path
+from sensei_tui.site.values import Keys, Values
 
 PLACEHOLDERS = ("your-license-key-here", "changeme", "REPLACE-ME")
 _TYPES = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false",
           "object": "keys and values", "array": "a list", "null": "nothing"}  # fmt: skip
-_LONGEST = 40
-"""Characters of a wrong value that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Problem:
 def validate(values: Values) -> tuple[Problem, ...]:
     """Every mistake, errors first, in the order of the files."""
     found = [_problem(values, path, message, allowed) for path, message, allowed in schema_errors(values.tree)]
-    found += _warnings(values)
+    found += [*_missing(values), *_warnings(values)]
     unique = {(problem.path, problem.message): problem for problem in found}.values()
     order = {path: number for number, path in enumerate(values.files)}
     return tuple(sorted(unique, key=lambda item: (item.severity, order.get(item.file or Path(), 0), item.line)))
@@ -56,7 +56,7 @@ def check_value(path: str, value: Any) -> str:
     errors = list(Draft7Validator(sub).iter_errors(value))
     if not errors:
         return ""
-    message, allowed = _describe(errors[0], secret=path in secret_paths())
+    message, allowed = _describe(errors[0], secret=is_secret(path))
     return f"{message} Allowed: {allowed}." if allowed else message
 
 
@@ -77,7 +77,7 @@ def _explain(error: Any) -> Iterator[tuple[Keys, str, str]]:
         yield _condition(error)
         return
     dotted = ".".join(str(key) for key in path)
-    yield path, *_describe(error, secret=dotted in secret_paths())
+    yield path, *_describe(error, secret=is_secret(dotted))
 
 
 def _unknown(key: str, known: Iterable[str]) -> tuple[str, str]:
@@ -106,41 +106,54 @@ def _target(then: dict[str, Any]) -> Keys:
 
 
 def _describe(error: Any, *, secret: bool) -> tuple[str, str]:
-    given = "" if secret else _shown(error.instance)
+    given = "This" if secret else _given(error.instance)
     limit = error.validator_value
     if error.validator == "type":
-        wanted = [limit] if isinstance(limit, str) else [kind for kind in limit if kind != "null"]
-        words = " or ".join(_TYPES.get(kind, kind) for kind in wanted)
-        hint = " Take the quotes away." if _only_quoted(error.instance, wanted) else ""
-        return f"{given} is not {words}.{hint}".strip(), words
+        return _wrong_type(error.instance, given, limit)
     if error.validator == "enum":
-        return f"{given} is not one of the choices.", ", ".join(str(item) for item in limit)
+        near = difflib.get_close_matches(str(error.instance), [str(item) for item in limit], n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        return f"{given} is not one of the choices.{meant}", ", ".join(str(item) for item in limit)
     if error.validator in ("minimum", "maximum"):
-        low, high = error.schema.get("minimum", ""), error.schema.get("maximum", "")
         size = "small" if error.validator == "minimum" else "large"
-        return f"{given} is too {size}.", f"{low} to {high}"
+        return f"{given} is too {size}.", f"{error.schema['minimum']} to {error.schema['maximum']}"
     if error.validator == "minLength":
         return "This must not be empty.", ""
     if error.validator == "not":
-        return f"{given} is refused here.", "a fixed version"
+        return f"{limit['const']} is refused here.", "a fixed version"
     example = error.schema.get("examples", [""])[0]
     return f"{given} does not have the right form.", f"for example {example}" if example else _form(error.schema)
+
+
+def _wrong_type(value: Any, given: str, limit: str | list[str]) -> tuple[str, str]:
+    wanted = [limit] if isinstance(limit, str) else [kind for kind in limit if kind != "null"]
+    words = " or ".join(_TYPES.get(kind, kind) for kind in wanted)
+    if value is None:
+        return "Nothing is written here.", f"{words}, or leave the key out"
+    hint = ""
+    if isinstance(value, str) and _only_quoted(value, wanted):
+        given, hint = (given if given == "This" else f'"{value}"'), " Take the quotes away."
+    elif value in ("yes", "no", "on", "off") and "boolean" in wanted:
+        hint = " YAML 1.2 knows true and false alone."
+    return f"{given} is not {words}.{hint}", words
 
 
 def _form(sub: dict[str, Any]) -> str:
     return str(sub.get("description", "")).rstrip(".")
 
 
-def _only_quoted(value: Any, wanted: list[str]) -> bool:
-    numeric = isinstance(value, str) and value.strip("-").isdigit() and "integer" in wanted
+def _only_quoted(value: str, wanted: list[str]) -> bool:
+    numeric = value.strip("-").isdigit() and "integer" in wanted
     return numeric or (value in ("true", "false") and "boolean" in wanted)
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "This"
-    text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + '.."'
+def _given(value: Any) -> str:
+    """The wrong value. Text is never shown, wherever it stands: it could be a secret in the wrong place."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    return "A list" if isinstance(value, list) else "A group of keys" if isinstance(value, dict) else "This text"
 
 
 def _problem(values: Values, path: Keys, message: str, allowed: str, severity: str = "error") -> Problem:
@@ -151,16 +164,42 @@ def _problem(values: Values, path: Keys, message: str, allowed: str, severity: s
     return Problem(origin.file, origin.line, origin.column, dotted, message, allowed, severity)
 
 
+def _missing(values: Values) -> Iterator[Problem]:
+    """What the schema cannot ask for, since Helm gets the values without it."""
+    section = values.get("license")
+    if section is None or (isinstance(section, dict) and not section.get("key") and not section.get("existingSecret")):
+        allowed = "a key ('sensei license set' writes it), or license.existingSecret"
+        yield _problem(values, ("license", "key"), "There is no licence key.", allowed)
+
+
 def _warnings(values: Values) -> Iterator[Problem]:
+    unused = unused_secrets(values.tree)
     for path, value in leaves(values.tree):
         keys = tuple(path.split("."))
-        if isinstance(value, str) and value in PLACEHOLDERS:
+        if not isinstance(value, str) or not value:
+            continue
+        if value in PLACEHOLDERS:
             yield _problem(values, keys, "This is a placeholder.", "the real value", "warning")
-        if path in secret_paths() and isinstance(value, str) and value and not value.startswith("${"):
-            yield from _readable(values, keys)
+        if path in unused and get_path(values.tree, f"{keys[0]}.existingSecret"):
+            message = f"This is not used, because {keys[0]}.existingSecret is set."
+            yield _problem(values, keys, message, "one of the two", "warning")
+        elif path in secret_paths():
+            yield from _secret_warnings(values, keys, value)
+        elif REFERENCE.search(value):
+            message = "What ${NAME} stands for will be stored by Helm as it is: this setting is no secret."
+            yield _problem(values, keys, message, "", "warning")
     domain = get_path(values.tree, "global.domain")
     if isinstance(domain, str) and domain.endswith("example.com"):
         yield _problem(values, ("global", "domain"), "example.com is an example.", "your own domain", "warning")
+
+
+def _secret_warnings(values: Values, keys: Keys, value: str) -> Iterator[Problem]:
+    if REFERENCE.fullmatch(value):
+        return
+    if value.startswith("$"):
+        message = "This looks like a variable, but is taken as it is."
+        yield _problem(values, keys, message, "${NAME} with letters, digits and _", "warning")
+    yield from _readable(values, keys)
 
 
 def _readable(values: Values, keys: Keys) -> Iterator[Problem]:
@@ -174,14 +213,14 @@ def without_secrets(tree: dict[str, Any]) -> dict[str, Any]:
     """A copy without the secret values, to compare with what Helm was given."""
     kept: dict[str, Any] = {}
     for path, value in leaves(tree):
-        if path not in secret_paths():
+        if not is_secret(path):
             set_path(kept, path, value)
     return kept
 
 
 def masked(tree: dict[str, Any]) -> dict[str, Any]:
-    """A copy in which every secret is a mask."""
+    """A copy in which every secret is a mask, and so is what stands where no setting is."""
     shown: dict[str, Any] = {}
     for path, value in leaves(tree):
-        set_path(shown, path, MASK if path in secret_paths() and value else value)
+        set_path(shown, path, value if may_be_shown(path) or not value else MASK)
     return shown

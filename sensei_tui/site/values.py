@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import msgspec
 from sensei_tui.base.errors import UsageError
 from sensei_tui.site import yamlfile
 from sensei_tui.site.site import Site
+from sensei_tui.site.tree import get_path
 
 Keys = tuple[str | int, ...]
 """The way to a value: `("llm", "gpu", "count")`."""
@@ -105,57 +106,16 @@ def _plain(value: Any, at: Keys, path: Path, origins: dict[Keys, Origin]) -> Any
         return [_plain(item, (*at, number), path, origins) for number, item in enumerate(value)]
     if isinstance(value, dict):
         return {str(key): _plain(item, (*at, str(key)), path, origins) for key, item in value.items()}
-    if isinstance(value, bool) or value is None:
-        return value
-    for plain in (str, int, float):
-        if isinstance(value, plain):
-            return plain(value)
-    return str(value)
+    return yamlfile.plain_scalar(value)
 
 
 def _position(mapping: Any, key: Any, path: Path) -> Origin:
+    """Where the key stands; one that comes with a merge (`<<`) stands where its mapping does."""
     lc = getattr(mapping, "lc", None)
+    if lc is None or lc.line is None:
+        return Origin(path, 1, 1)
     try:
-        line, column = lc.key(key) if lc is not None else (0, 0)
-    except KeyError:
-        line, column = 0, 0
+        line, column = lc.key(key)
+    except (KeyError, TypeError):
+        line, column = lc.line, lc.col
     return Origin(path, line + 1, column + 1)
-
-
-def get_path(tree: Any, path: str) -> Any:
-    """The value at a dotted path, or None."""
-    for key in path.split("."):
-        if not isinstance(tree, dict):
-            return None
-        tree = tree.get(key)
-    return tree
-
-
-def set_path(tree: dict[str, Any], path: str, value: Any) -> None:
-    """Set a dotted path in a plain tree, making the mappings on the way."""
-    *parents, last = path.split(".")
-    for key in parents:
-        if not isinstance(tree.get(key), dict):
-            tree[key] = {}
-        tree = tree[key]
-    tree[last] = value
-
-
-def remove_path(tree: dict[str, Any], path: str) -> None:
-    """Take a dotted path out of a plain tree, if it is there."""
-    *parents, last = path.split(".")
-    for key in parents:
-        found = tree.get(key)
-        if not isinstance(found, dict):
-            return
-        tree = found
-    tree.pop(last, None)
-
-
-def leaves(tree: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Dotted path and value of everything that is not a mapping."""
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from leaves(value, (*at, key))
-        else:
-            yield ".".join((*at, key)), value
