@@ -11,6 +11,7 @@ from sensei_tui.cli.lazy import LazyGroup
 
 COMMANDS = {
     "init": ("sensei_tui.cli.init:init", "Make a site: a directory that holds one installation."),
+    "site": ("sensei_tui.cli.site:site", "Show the site, or name its cluster, namespace and version."),
     "config": ("sensei_tui.cli.config:config", "Show, change, check and compare the values."),
     "license": ("sensei_tui.cli.license:license", "Set the licence key, or show it masked."),
     "preflight": ("sensei_tui.cli.preflight:preflight", "Will it fit, and what is in the way?"),

@@ -49,8 +49,8 @@ def look(site: Site) -> Health:
     from sensei_tui.base.errors import SenseiError
     from sensei_tui.cluster.client import connect
     from sensei_tui.cluster.store import ClusterStore
-    from sensei_tui.deploy.prepare import target_of
     from sensei_tui.health.board import assess
+    from sensei_tui.site.target import target_of
     from sensei_tui.site.values import load_values
 
     target = target_of(site)

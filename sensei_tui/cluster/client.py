@@ -32,7 +32,7 @@ NO_LOG = "unable to retrieve container logs"
 FOLLOW_TIMEOUT = 3600.0
 
 
-class _ListMeta(msgspec.Struct, rename="camel"):
+class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
     resource_version: str = ""
     continue_: str = msgspec.field(default="", name="continue")
 

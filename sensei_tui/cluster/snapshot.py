@@ -60,6 +60,7 @@ class NodeInfo(Wire, frozen=True):
     container_runtime_version: str = ""
     kernel_version: str = ""
     os_image: str = ""
+    machine_id: str = msgspec.field(default="", name="machineID")
 
 
 class NodeStatus(Wire, frozen=True):

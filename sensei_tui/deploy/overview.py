@@ -12,7 +12,6 @@ import msgspec
 from sensei_tui.base import clock
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.text import plural
-from sensei_tui.deploy.prepare import target_name
 from sensei_tui.deploy.record import Deployed, load_deployed
 from sensei_tui.preflight.engine import load_report
 from sensei_tui.preflight.model import Report, Status
@@ -20,6 +19,7 @@ from sensei_tui.runs.model import RunState
 from sensei_tui.runs.registry import RunSummary, list_runs
 from sensei_tui.runs.view import GOING
 from sensei_tui.site.site import Site
+from sensei_tui.site.target import target_name
 from sensei_tui.site.validate import validate
 from sensei_tui.site.values import Values, load_values
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from sensei_tui.base import clock
 from sensei_tui.base.text import plural
-from sensei_tui.cluster.target import Target
-from sensei_tui.deploy.manifest import counted, differences, workloads
-from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare, target_name
+from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare
 from sensei_tui.deploy.record import Deployed, load_deployed
-from sensei_tui.helm.engine import open_engine
+from sensei_tui.helm.engine import render_offline
+from sensei_tui.helm.manifest import counted, differences, workloads
 from sensei_tui.runs.model import Plan, PlannedStep
 from sensei_tui.site.charts import SENSEI_RELEASE
 from sensei_tui.site.diff import diff_values
 from sensei_tui.site.site import Site
+from sensei_tui.site.target import target_name
 
 SECONDS = {"site": 1, "preflight": 10, "namespace": 2, "secrets": 2, "drift": 5, "release": 10, "rollback": 10,
            "wait": 120, "verify": 10, "record": 2}  # fmt: skip
@@ -152,6 +152,5 @@ def changes(before: Deployed, prepared: Prepared, manifests: dict[str, str]) -> 
 
 def _render(prepared: Prepared, namespace: str) -> dict[str, str]:
     """Both charts, rendered without a cluster."""
-    values = prepared.resolved.helm_values
-    with open_engine(Target("", "", namespace)) as engine:
-        return {item.name: engine.render(item.name, item.chart, values) for item in prepared.releases}
+    charts = {item.name: item.chart for item in prepared.releases}
+    return render_offline(charts, prepared.resolved.helm_values, namespace)

@@ -12,7 +12,6 @@ import msgspec
 
 from sensei_tui.base.errors import ExitCode, UsageError
 from sensei_tui.base.text import plural
-from sensei_tui.cluster.target import Target
 from sensei_tui.site.charts import CHARTS, chart_dir, chart_version
 from sensei_tui.site.resolve import Resolved, resolve
 from sensei_tui.site.site import Site
@@ -30,12 +29,6 @@ class InvalidSite(UsageError):
 
     code = "invalid-values"
     exit_code = ExitCode.FINDING
-
-
-class NoCluster(UsageError):
-    """The site names no cluster."""
-
-    code = "no-cluster"
 
 
 @dataclass(frozen=True)
@@ -101,22 +94,3 @@ def chart_digest(directory: Path) -> str:
 def digest(*parts: Any) -> str:
     """`sha256:...` over anything msgspec can encode."""
     return f"sha256:{hashlib.sha256(msgspec.json.encode(parts, order='deterministic')).hexdigest()}"
-
-
-def target_of(site: Site) -> Target:
-    """The cluster and namespace. Raises NoCluster."""
-    kubeconfig = site.kubeconfig
-    if kubeconfig is None:
-        remedy = (
-            "Name a kubeconfig (sensei site set --kubeconfig FILE, or K on Home), or rehearse: sensei rehearse start"
-        )
-        raise NoCluster("No cluster is configured.", where=str(site.root / "site.yaml"), remedy=remedy)
-    return Target(str(kubeconfig), site.config.context, site.config.namespace)
-
-
-def target_name(site: Site) -> str:
-    """For people: `prod-k8s (sensei)`, `rehearsal (sensei)`, `no cluster (sensei)`."""
-    config = site.config
-    named = config.context or "current context of " + Path(config.kubeconfig).name
-    where = "rehearsal" if config.rehearsal else named if config.kubeconfig else "no cluster"
-    return f"{where} ({config.namespace})"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sensei_tui.base.errors import UsageError
 from sensei_tui.base.process import python_module
-from sensei_tui.deploy.prepare import target_of
 from sensei_tui.runs.launch import launch
 from sensei_tui.runs.lock import RunInProgress, site_lock_free
 from sensei_tui.runs.model import Plan, RunState
 from sensei_tui.runs.registry import RunDirectory, active, create_run, find_run
 from sensei_tui.site.site import Site
+from sensei_tui.site.target import target_of
 
 LOCK = "lock"
 """The site's lock file, below its state directory."""

@@ -12,7 +12,7 @@ from sensei_tui.deploy.release import DriftProbe, InstallRelease, RollbackReleas
 from sensei_tui.deploy.verify import Record, VerifyPlatform
 from sensei_tui.deploy.wait import WaitReady
 from sensei_tui.deploy.world import World
-from sensei_tui.preflight.engine import load_report, run_preflight, save_report
+from sensei_tui.preflight.engine import load_report, run_preflight
 from sensei_tui.preflight.model import Report, Status
 from sensei_tui.runs.context import Step, StepContext
 from sensei_tui.runs.model import PlannedStep
@@ -72,7 +72,6 @@ class PreflightGate:
             context.progress(done, total, "checks", title)
 
         report = run_preflight(self.world.site, on_progress=progress)
-        save_report(self.world.site, report)
         for finding in report.blocking:
             context.log("runner", f"{finding.status} {finding.id}: {finding.summary}")
         if report.blocking:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from sensei_tui.base import clock
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.text import plural
-from sensei_tui.deploy.manifest import counted
 from sensei_tui.deploy.record import Deployed, DeployedRelease, save_deployed
 from sensei_tui.deploy.release import deployed
 from sensei_tui.deploy.world import World
 from sensei_tui.health.board import assess
 from sensei_tui.health.model import Health, Word
+from sensei_tui.helm.manifest import counted
 from sensei_tui.runs.context import StepContext
 from sensei_tui.runs.model import PlannedStep
 from sensei_tui.runs.view import sentence

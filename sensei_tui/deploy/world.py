@@ -14,11 +14,12 @@ from sensei_tui.cluster.client import Cluster, connect
 from sensei_tui.cluster.snapshot import Snapshot
 from sensei_tui.cluster.store import ClusterStore
 from sensei_tui.deploy.narrator import Narrator
-from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare, target_of
+from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare
 from sensei_tui.helm.engine import Engine, open_engine
 from sensei_tui.helm.loglines import LogLine
 from sensei_tui.runs.model import Plan
 from sensei_tui.site.site import Site
+from sensei_tui.site.target import target_of
 
 
 class World:

@@ -97,6 +97,12 @@ def open_engine(target: Target, on_log: Callable[[LogLine], None] | None = None)
         return BinaryEngine(binary, target, on_log)
 
 
+def render_offline(charts: Mapping[str, Path], values: Mapping[str, Any], namespace: str) -> dict[str, str]:
+    """The manifest of every release name, rendered without a cluster. Raises HelmError."""
+    with open_engine(Target("", "", namespace)) as engine:
+        return {name: engine.render(name, chart, values) for name, chart in charts.items()}
+
+
 class ChildEngine:
     """See Engine. One action at a time; `cancel` may come from another thread."""
 

@@ -33,6 +33,7 @@ from sensei_tui.runs.model import Plan
 from sensei_tui.runs.registry import RunDirectory, RunSummary, Watch, active, find_run, latest, list_runs
 from sensei_tui.runs.view import RunView
 from sensei_tui.site.site import Site
+from sensei_tui.site.target import target_of
 from sensei_tui.site.values import load_values
 
 
@@ -87,9 +88,7 @@ class Session:
     @property
     def target(self) -> Target | None:
         """The cluster and namespace, or None where none is configured."""
-        kubeconfig = self.site.kubeconfig
-        config = self.site.config
-        return Target(str(kubeconfig), config.context, config.namespace) if kubeconfig else None
+        return target_of(self.site) if self.site.kubeconfig else None
 
     # What is read from files: cheap, any thread.
 

@@ -1,0 +1,70 @@
+"""`sensei site ...`: what a site is about: its cluster, namespace and version (site.yaml)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sensei_tui.base.errors import UsageError
+from sensei_tui.cli.context import site_of
+from sensei_tui.cli.output import emit, output_option
+
+if TYPE_CHECKING:
+    from sensei_tui.site.site import Site
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def site() -> None:
+    """Show the site, or name its cluster, namespace and version."""
+
+
+@site.command()
+@output_option
+@click.pass_context
+def show(ctx: click.Context, output: str) -> None:
+    """What site.yaml says."""
+    _tell(site_of(ctx), output)
+
+
+@site.command("set")
+@click.option("--kubeconfig", type=FILE, help="Kubeconfig of the cluster; ends a rehearsal.")
+@click.option("--context", help="One of its contexts; empty: its current one.")
+@click.option("--namespace", help="Where Sensei is installed.")
+@click.option("--version", help="The version of Sensei to install.")
+@output_option
+@click.pass_context
+def set_(
+    ctx: click.Context, kubeconfig: Path | None, context: str | None, namespace: str | None, version: str | None,
+    output: str,
+) -> None:  # fmt: skip
+    """Change site.yaml; its comments stay."""
+    found = site_of(ctx)
+    changes: dict[str, object] = {"context": context, "namespace": namespace, "version": version}
+    if kubeconfig is not None:
+        changes |= {"kubeconfig": _checked(kubeconfig, context or ""), "rehearsal": False}
+    given = {key: value for key, value in changes.items() if value is not None}
+    if not given:
+        raise UsageError("Nothing to set.", remedy="Name an option: --kubeconfig, --context, --namespace, --version.")
+    _tell(found.configure(**given), output)
+
+
+def _checked(kubeconfig: Path, context: str) -> str:
+    """The file's whole path, once it can be read. Raises KubeconfigError, ContextNotFound."""
+    from sensei_tui.cluster.client import Cluster
+    from sensei_tui.cluster.target import Target
+
+    path = str(kubeconfig.expanduser().resolve())
+    Cluster(Target(path, context)).close()
+    return path
+
+
+def _tell(found: Site, output: str) -> None:
+    import msgspec
+
+    facts = {"directory": str(found.root), **msgspec.to_builtins(found.config)}
+    lines = [f"  {key:<11} {', '.join(value) if isinstance(value, list) else value}" for key, value in facts.items()]
+    emit(facts, lines, output)

@@ -1,0 +1,108 @@
+"""What the rendered charts ask of a cluster: pods with their requests, volumes, permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from sensei_tui.base.quantity import whole
+from sensei_tui.cluster.kinds import Kind
+from sensei_tui.cluster.snapshot import Pod, PodSpec
+from sensei_tui.health.nodes import GPU, pod_requests
+from sensei_tui.helm import manifest
+from sensei_tui.helm.engine import render_offline
+from sensei_tui.preflight.facts import ClaimNeed, Needs, Permission, PodNeed
+from sensei_tui.site.charts import CHARTS, chart_dir
+from sensei_tui.site.resolve import resolve
+from sensei_tui.site.site import Site
+from sensei_tui.site.values import Values
+
+HELM_VERBS = ("get", "list", "watch", "create", "patch", "delete")
+"""What the Helm engine does with every kind of object in a chart (seen on the wire)."""
+OURS = (
+    ("", "secrets", (*HELM_VERBS, "update")),
+    ("", "pods", ("get", "list", "watch")),
+    ("", "pods/log", ("get",)),
+    ("", "pods/portforward", ("create",)),
+    ("", "services", ("get", "list", "watch")),
+    ("", "events", ("list", "watch")),
+    ("", "persistentvolumeclaims", ("list", "watch")),
+    ("apps", "replicasets", ("list", "watch")),
+    ("discovery.k8s.io", "endpointslices", ("list", "watch")),
+    ("coordination.k8s.io", "leases", ("get", "create", "update")),
+)
+"""What runs and the health board do beside Helm, in the namespace."""
+CLUSTER_WIDE = (
+    ("", "namespaces", ("get", "create"), False),
+    ("", "nodes", ("list", "watch"), True),
+    ("", "pods", ("list",), True),
+    ("storage.k8s.io", "storageclasses", ("list",), True),
+    ("storage.k8s.io", "csistoragecapacities", ("list",), True),
+)
+"""The same outside the namespace; those that are True only feed checks and the board."""
+
+
+def render(site: Site, values: Values) -> dict[str, str]:
+    """Every release's manifest. Raises UsageError, HelmError."""
+    charts = {name: chart_dir(chart, site) for name, chart in CHARTS.items()}
+    return render_offline(charts, resolve(site, values).helm_values, site.config.namespace)
+
+
+def needs_of(manifests: Mapping[str, str], namespace: str, kind_of: Any) -> Needs:
+    """What the manifests ask for. `kind_of(kind, apiVersion)` gives the Kind, or raises where the API has none."""
+    objects = [item for text in manifests.values() for item in manifest.objects(text)]
+    pods = tuple(pod for item in objects for pod in _pods(item))
+    kinds = {(item["kind"], item["apiVersion"]) for item in objects}
+    permissions = {item for name, version in kinds for item in _of_kind(kind_of(name, version), namespace)}
+    return Needs(
+        pods=pods,
+        claims=tuple(claim for item in objects for claim in _claims(item)),
+        permissions=tuple(sorted(permissions | set(_ours(namespace)))),
+        gpus=max((pod.amounts[GPU] for pod in pods), default=0),
+    )
+
+
+def _pods(item: Mapping[str, Any]) -> Iterator[PodNeed]:
+    if item["kind"] not in manifest.WORKLOADS:
+        return
+    spec = item["spec"]["template"]["spec"]
+    need = PodNeed(
+        owner=manifest.key(dict(item)),
+        amounts=pod_requests(Pod(spec=msgspec.convert(spec, PodSpec))),
+        node_selector=spec.get("nodeSelector") or {},
+        tolerations=tuple(spec.get("tolerations") or ()),
+    )
+    yield from [need] * _replicas(item)
+
+
+def _replicas(item: Mapping[str, Any]) -> int:
+    return 1 if item["kind"] == "Job" else int(item["spec"].get("replicas") or 1)
+
+
+def _claims(item: Mapping[str, Any]) -> Iterator[ClaimNeed]:
+    if item["kind"] == "PersistentVolumeClaim":
+        yield _claim(item["metadata"]["name"], item["spec"])
+    for template in item.get("spec", {}).get("volumeClaimTemplates") or ():
+        for number in range(_replicas(item)):
+            yield _claim(f"{template['metadata']['name']}-{item['metadata']['name']}-{number}", template["spec"])
+
+
+def _claim(name: str, spec: Mapping[str, Any]) -> ClaimNeed:
+    return ClaimNeed(name, whole(spec["resources"]["requests"]["storage"]), spec.get("storageClassName") or "")
+
+
+def _of_kind(kind: Kind, namespace: str) -> Iterator[Permission]:
+    group = kind.version.rpartition("/")[0]
+    for verb in HELM_VERBS:
+        yield Permission(group, kind.plural, verb, namespace if kind.namespaced else "")
+
+
+def _ours(namespace: str) -> Iterator[Permission]:
+    for group, resource, verbs in OURS:
+        for verb in verbs:
+            yield Permission(group, resource, verb, namespace)
+    for group, resource, verbs, optional in CLUSTER_WIDE:
+        for verb in verbs:
+            yield Permission(group, resource, verb, "", optional)
