@@ -10,6 +10,9 @@ from sensei_tui.preflight.model import Finding, Status
 from sensei_tui.preflight.thresholds import Floor
 
 
+OTHERWISE = "Mend what the finding names, or waive the check with a reason."
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The outcome of a check; `Check.judge` adds who says so."""
@@ -37,11 +40,10 @@ class Check:
         try:
             verdict = self.function(facts)
         except NotKnown as error:
-            remedy = error.unknown.remedy or "Make it answer, or waive the check with a reason."
-            verdict = Verdict(Status.UNKNOWN, f"not known: {error.unknown.why}", remedy=remedy)
+            verdict = Verdict(Status.UNKNOWN, f"not known: {error.unknown.why}", remedy=error.unknown.remedy)
         return Finding(
             id=self.id, area=self.area, title=self.title, status=verdict.status, summary=verdict.summary,
-            measured=verdict.measured, threshold=verdict.threshold, source=self.source, remedy=verdict.remedy,
+            measured=verdict.measured, threshold=verdict.threshold, source=self.source, remedy=verdict.remedy or OTHERWISE,
             detail=verdict.detail,
         )  # fmt: skip
 
