@@ -49,11 +49,6 @@ def parse(text: str, path: Path) -> Any:
             "The file must hold keys and values.", where=f"{path}:1", why=f"it holds a {_kind(document)}",
             remedy="Begin with a key, for example 'global:'.",
         )  # fmt: skip
-    try:
-        plain(document)
-    except RecursionError:
-        remedy = "Take the alias (*name) inside its own anchor (&name) away."
-        raise YamlError("The file holds an anchor that contains itself.", where=str(path), remedy=remedy) from None
     return document
 
 
