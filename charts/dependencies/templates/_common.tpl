@@ -31,9 +31,9 @@ app.kubernetes.io/component: {{ .component }}
 {{- define "sensei.resources" -}}
 requests:
   cpu: {{ .cpu | quote }}
-  memory: {{ .memory }}
+  memory: {{ .memory | quote }}
 limits:
-  memory: {{ .memory }}
+  memory: {{ .memory | quote }}
 {{- end }}
 
 {{/* Pod-level settings for the restricted Pod Security standard. Input: dict root, uid. */}}
@@ -43,7 +43,7 @@ enableServiceLinks: false
 {{- with .root.Values.global.imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 securityContext:
@@ -95,6 +95,6 @@ spec:
 - name: {{ .name }}
   valueFrom:
     secretKeyRef:
-      name: {{ .secret }}
-      key: {{ .key }}
+      name: {{ .secret | quote }}
+      key: {{ .key | quote }}
 {{- end }}

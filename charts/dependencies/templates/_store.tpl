@@ -74,7 +74,7 @@ spec:
         {{- include "sensei.spread" . | nindent 8 }}
       containers:
         - name: {{ .component }}
-          image: {{ include "sensei.image" (dict "root" .root "image" .values.image) }}
+          image: {{ include "sensei.image" (dict "root" .root "image" .values.image) | quote }}
           imagePullPolicy: IfNotPresent
           securityContext:
             {{- include "sensei.container" . | nindent 12 }}
@@ -117,11 +117,11 @@ spec:
       spec:
         accessModes: [ReadWriteOnce]
         {{- with $root.Values.global.storageClass }}
-        storageClassName: {{ . }}
+        storageClassName: {{ . | quote }}
         {{- end }}
         resources:
           requests:
-            storage: {{ .size }}
+            storage: {{ .size | quote }}
     {{- end }}
 {{- if gt (int .replicas) 1 }}
 ---

@@ -50,7 +50,7 @@ spec:
         {{- include "sensei.spread" . | nindent 8 }}
       containers:
         - name: {{ .component }}
-          image: {{ include "sensei.image" . }}
+          image: {{ include "sensei.image" . | quote }}
           imagePullPolicy: IfNotPresent
           args: [{{ .component }}]
           securityContext:
