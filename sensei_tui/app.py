@@ -32,7 +32,7 @@ from sensei_tui.site.site import Site
 from sensei_tui.terminal.glyphs import AsciiFilter
 from sensei_tui.terminal.profile import PROFILE_VARIABLE, PROFILES, RICH, Profile
 from sensei_tui.widgets.dialogs import Confirm, Pager
-from sensei_tui.widgets.lines import paragraphs
+from sensei_tui.widgets.lines import details, labelled, line
 
 T = TypeVar("T")
 POLL = 0.5
@@ -55,6 +55,8 @@ class SenseiApp(App[int]):
         for screen in (HomeScreen, PreflightScreen, ConfigureScreen, DeployScreen, HealthScreen, HistoryScreen)
     }
     DEFAULT_MODE = "home"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
     BINDINGS = [
         Binding("ctrl+l", "redraw", "redraw", show=False, priority=True),
         Binding("ctrl+q", "quit", "quit", show=False, priority=True),
@@ -125,7 +127,9 @@ class SenseiApp(App[int]):
 
     def show_error(self, error: SenseiError) -> None:
         """What happened, where, why, what to do."""
-        self.push_screen(Pager("It did not work", paragraphs("\n" + str(error))))
+        parts = [("where", error.where), ("why", error.why), ("do", error.remedy)]
+        head = [line(""), *labelled("", error.what, self.size.width, label_width=1, role="strong"), line("")]
+        self.push_screen(Pager("It did not work", [*head, *details(parts, self.size.width)]))
 
     def action_go(self, mode: str) -> None:
         """Another screen."""

@@ -171,8 +171,8 @@ class Watcher:
         with self._lock:
             self._objects, self._version = objects, page.resource_version
         self.listed = True
-        bad = f"{len(page.unreadable)} {self.kind.where.plural} could not be read: {page.unreadable[0]}"
-        self._note(bad if page.unreadable else "")
+        bad = page.unreadable
+        self._note(f"{len(bad)} {self.kind.where.plural} could not be read: {bad[0]}" if bad else "")
 
     def _named(self, item: Any) -> Any:
         return msgspec.structs.replace(item, kind=self.kind.name) if self.kind.field == "workloads" else item

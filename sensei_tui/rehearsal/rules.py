@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sensei_tui.base import quantity
@@ -155,17 +156,18 @@ def _template(obj: Object) -> Causes:
         yield _invalid("spec.template.metadata.labels", shown, "`selector` does not match template `labels`")
     if isinstance(replicas := spec.get("replicas"), int) and replicas < 0:
         yield _invalid("spec.replicas", str(replicas), "must be greater than or equal to 0")
-    yield from _pod_spec(_at(spec, "template.spec") or {}, "spec.template.spec")
+    claims = {_at(claim, "metadata.name") for claim in spec.get("volumeClaimTemplates") or ()}
+    yield from _pod_spec(_at(spec, "template.spec") or {}, "spec.template.spec", claims)
 
 
 def _pod(obj: Object) -> Causes:
     yield from _pod_spec(obj.get("spec") or {}, "spec")
 
 
-def _pod_spec(spec: Object, path: str) -> Causes:
+def _pod_spec(spec: Object, path: str, claims: AbstractSet[Any] = frozenset()) -> Causes:
     if spec.get("containers") == []:
         yield _required_value(f"{path}.containers")
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
+    volumes = {volume.get("name") for volume in spec.get("volumes") or ()} | claims
     names: set[str] = set()
     for part in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(part) or ()):

@@ -61,6 +61,10 @@ class SenseiScreen(Screen[None]):
         common = [item for item in SenseiScreen.BINDINGS if isinstance(item, Binding)]
         self.query_one(KeyLine).offer([*allowed, *common])
 
+    def on_resize(self) -> None:
+        """Lines are wrapped to the width, which the panes know after the new layout."""
+        self.call_after_refresh(self.redraw)
+
     def on_screen_resume(self) -> None:
         """Show what is true now: data may have changed while another screen was up."""
         self.redraw()

@@ -36,8 +36,8 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
     TOPICS = frozenset({Topic.OVERVIEW})
     BINDINGS = [
         Binding("enter", "edit", "edit", id="configure.edit"),
-        Binding("tab,left,right", "other_list", "groups/fields", id="configure.side"),
-        Binding("d", "unset", "default", id="configure.unset"),
+        Binding("tab,left,right", "other_list", "list", id="configure.side"),
+        Binding("d", "unset", "default", show=False),
         Binding("v", "yaml", "yaml", id="configure.yaml"),
         Binding("s", "save", "save", id="configure.save"),
         Binding("u", "revert", "revert", id="configure.revert"),

@@ -54,6 +54,16 @@ class DeployScreen(FilterMixin, SenseiScreen):
         if self.session.plan is None and (self.session.run is None or self.session.run.state not in GOING + UNFINISHED):
             self.action_plan()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key is there only while it does something."""
+        run = self.session.run
+        going = run is not None and run.state in GOING
+        applies = {
+            "start": self.shows_plan, "plan": not going, "log": run is not None, "pause": going, "cancel": going,
+            "resume": run is not None and run.state in UNFINISHED,
+        }  # fmt: skip
+        return applies.get(action, True)
+
     @property
     def shows_plan(self) -> bool:
         """A plan that waits to be started comes before a run that is over."""
@@ -62,6 +72,7 @@ class DeployScreen(FilterMixin, SenseiScreen):
 
     def redraw(self) -> None:
         plan, run = self.session.plan, self.session.run
+        self.offer_keys()
         if self.shows_plan and plan is not None:
             self._draw_plan(plan)
         elif run is not None:

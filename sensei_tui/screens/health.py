@@ -35,7 +35,7 @@ class HealthScreen(FilterMixin, SenseiScreen):
         Binding("y", "yaml", "yaml", id="health.yaml"),
         Binding("f", "forward", "dashboard", id="health.forward"),
         Binding("c", "view('components')", "components", show=False),
-        Binding("p", "view('pods')", "c/p/s/n views", id="health.views"),
+        Binding("p", "view('pods')", "views", key_display="c p s n", id="health.views"),
         Binding("s", "view('services')", "services", show=False),
         Binding("n", "view('nodes')", "nodes", show=False),
         Binding("slash", "filter", "filter", id="filter"),

@@ -14,10 +14,10 @@ from sensei_tui.health.model import Health
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Topic
 from sensei_tui.widgets.dialogs import Ask, Text
-from sensei_tui.widgets.lines import Line, cell, line, span, word
+from sensei_tui.widgets.lines import Line, cell, details, labelled, line, span, word
 from sensei_tui.widgets.rows import Row, Rows
 
-LABEL = 11
+NEXT = "What to do next:"
 
 
 class HomeScreen(SenseiScreen):
@@ -27,7 +27,7 @@ class HomeScreen(SenseiScreen):
     TOPICS = frozenset({Topic.OVERVIEW, Topic.CLUSTER, Topic.RUN, Topic.REPORT})
     BINDINGS = [
         Binding("enter", "open", "open", id="home.open"),
-        Binding("1", "app.go('configure')", "1-5 go", id="home.go"),
+        Binding("1", "app.go('configure')", "go", key_display="1-5", id="home.go"),
         Binding("2", "app.go('preflight')", "preflight", show=False),
         Binding("3", "app.go('deploy')", "deploy", show=False),
         Binding("4", "app.go('health')", "health", show=False),
@@ -60,9 +60,11 @@ class HomeScreen(SenseiScreen):
         if found is None:
             return
         self.tell(found.version, found.cluster, found.run)
-        self.query_one("#next", Text).tell(next_lines(found))
+        self.query_one("#next", Text).tell(next_lines(found, self.size.width))
         self.query_one("#steps", Rows).set_rows(step_rows(found))
-        self.query_one("#facts", Text).tell(fact_lines(found, self.session.health, self.session.trouble))
+        self.query_one("#facts", Text).tell(
+            fact_lines(found, self.session.health, self.session.trouble, self.size.width)
+        )
 
     @on(Rows.Chosen, "#steps")
     def open_step(self, event: Rows.Chosen) -> None:
@@ -95,9 +97,9 @@ def _readable(path: str) -> str:
     return "" if Path(path).expanduser().is_file() else "There is no such file."
 
 
-def next_lines(found: Overview) -> list[Line]:
+def next_lines(found: Overview, width: int) -> list[Line]:
     """`What to do next: ...`."""
-    return [line(""), line(span(" What to do next:  ", "dim"), span(found.next_step, "strong")), line("")]
+    return [line(""), *labelled(NEXT, found.next_step, width, label_width=len(NEXT) + 3, role="strong"), line("")]
 
 
 def step_rows(found: Overview) -> list[Row]:
@@ -108,10 +110,9 @@ def step_rows(found: Overview) -> list[Row]:
     ]
 
 
-def fact_lines(found: Overview, health: Health | None, trouble: str) -> list[Line]:
-    """Cluster, licence and rehearsal in a line each."""
-    facts = [("Cluster", cluster_fact(found, health, trouble)), *found.facts]
-    return [line(""), *(line(" ", cell(label, LABEL, "dim"), span(text)) for label, text in facts)]
+def fact_lines(found: Overview, health: Health | None, trouble: str, width: int) -> list[Line]:
+    """Cluster, licence and the site's place."""
+    return [line(""), *details([("Cluster", cluster_fact(found, health, trouble)), *found.facts], width)]
 
 
 def cluster_fact(found: Overview, health: Health | None, trouble: str) -> str:

@@ -10,7 +10,7 @@ from sensei_tui.widgets.lines import Line, Pane, line, span
 
 _NAMES = {
     "enter": "Enter", "escape": "Esc", "question_mark": "?", "slash": "/", "equals_sign": "=", "tab": "Tab",
-    "space": "Space", "backspace": "Bksp",
+    "space": "Space", "backspace": "Bksp", "pagedown": "PgDn", "pageup": "PgUp", "home": "Home", "end": "End",
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ class KeyLine(Bar):
 
     def offer(self, bindings: Iterable[Binding]) -> None:
         """Show these bindings (those with `show`)."""
-        self._keys = [(key_name(item.key), item.description) for item in bindings if item.show]
+        self._keys = [(item.key_display or key_name(item.key), item.description) for item in bindings if item.show]
         self._draw()
 
     def _draw(self) -> None:
