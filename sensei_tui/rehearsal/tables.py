@@ -1,24 +1,53 @@
-"""Tables, as kube-apiserver prints them: name and age for now."""
+"""Objects as the tables that `kubectl get` shows (meta.k8s.io/v1 Table), as kube-apiserver 1.36 makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from sensei_tui.rehearsal import columns, podrow
+from sensei_tui.rehearsal.columns import Column
 from sensei_tui.rehearsal.kinds import Kind
+from sensei_tui.rehearsal.objects import Object
 
 
-def table(kind: Kind, objects: Sequence[Any], include: str) -> dict[str, Any]:
-    """A meta.k8s.io/v1 Table."""
-    columns = [
-        {"name": name, "type": "string", "format": "", "description": "", "priority": 0}
-        for name in ("Name", "Created At")
-    ]
-    rows = [
-        {
-            "cells": [item["metadata"]["name"], item["metadata"].get("creationTimestamp", "")],
-            "object": {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": item["metadata"]},
-        }
-        for item in objects
-    ]
-    return {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": columns, "rows": rows}
+def table(kind: Kind, objects: Sequence[Object], include: str = "Metadata") -> Object:
+    """A Table of `objects`; `include` (None, Metadata, Object) says what each row carries besides its cells."""
+    shown = columns.of_kind(kind)
+    return {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": {},
+        "columnDefinitions": [_definition(column) for column in shown],
+        "rows": [_row(kind, shown, obj, include) for obj in objects],
+    }
+
+
+def _definition(column: Column) -> Object:
+    return {
+        "name": column.name,
+        "type": column.type,
+        "format": "name" if column.name == "Name" else "",
+        "description": column.description,
+        "priority": column.priority,
+    }
+
+
+def _row(kind: Kind, shown: Sequence[Column], obj: Object, include: str) -> Object:
+    row: Object = {"cells": [column.cell(obj) for column in shown]}
+    if kind.kind == "Pod" and (conditions := podrow.conditions(obj)):
+        row["conditions"] = conditions
+    if carry := _CARRIED.get(include):
+        row["object"] = carry(obj)
+    return row
+
+
+def _metadata(obj: Object) -> Object:
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
+
+
+def _whole(obj: Object) -> Object:
+    return obj
+
+
+_CARRIED: dict[str, Callable[[Any], Object]] = {"Metadata": _metadata, "Object": _whole}
