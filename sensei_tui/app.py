@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.theme import Theme
 
 from sensei_tui.base.errors import ExitCode, SenseiError
+from sensei_tui.runs.model import RunState
 from sensei_tui.screens.background import in_thread
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.configure import ConfigureScreen
@@ -109,8 +110,15 @@ class SenseiApp(App[int]):
                 screen.topic_changed(event.topic)
 
     def _poll(self) -> None:
-        if self.session.poll():
-            self._announce(Topic.RUN)
+        before = self._run_state()
+        if not self.session.poll():
+            return
+        self._announce(Topic.RUN)
+        if self._run_state() != before:
+            self.background(self.session.refresh, group="refresh")
+
+    def _run_state(self) -> RunState | None:
+        return self.session.run.state if self.session.run else None
 
     def background(self, work: Callable[[], T], then: Callable[[T], None] | None = None, *, group: str) -> None:
         """Run blocking work in a thread; its result goes to `then`, its SenseiError to a dialog."""

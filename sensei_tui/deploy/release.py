@@ -64,9 +64,10 @@ class InstallRelease:
     def do(self, context: StepContext) -> str:
         engine = self.world.engine
         heal(self.world, context, self.name)
-        before = deployed(self.world, self.name)
+        # A first installation that failed or was cancelled holds the name: Helm upgrades over it.
+        there = engine.history(self.name)
         with context.stop.calling(engine.cancel):
-            if before is None:
+            if not there:
                 after = engine.install(self.name, self._release.chart, self._values, timeout=self.world.timeout)
             else:
                 after = engine.upgrade(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import msgspec
 
@@ -42,6 +43,7 @@ class WaitReady:
     _logs_for: tuple[str, ...] = ()
     _logs_at: float = 0
     _logs: tuple[NotReady, ...] = field(default=())
+    _generations: Mapping[str, int] = field(default_factory=dict)
 
     def is_done(self, context: StepContext) -> bool:
         return False
@@ -50,6 +52,7 @@ class WaitReady:
         deadline = clock.monotonic() + self.world.timeout
         wanted = frozenset(self.world.plan.parameters.get("objects", {}).get(self.release, ()))
         store, trouble = self.world.store, ""
+        self._generations = self._written(wanted)
         while True:
             self.world.changed.clear()
             snapshot = store.snapshot
@@ -64,11 +67,20 @@ class WaitReady:
             with context.stop.calling(self.world.changed.set):
                 self.world.changed.wait(LOOK)
 
+    def _written(self, names: Collection[str]) -> dict[str, int]:
+        """The generation of each object as Helm just left it: a picture from before that says nothing of its end."""
+        found: dict[str, int] = {}
+        cluster, namespace = self.world.cluster, self.world.namespace
+        for kind in {name.partition("/")[0] for name in names}:
+            for item in cluster.read_list(cluster.kind(kind).path(namespace), Workload).items:
+                found[f"{kind}/{item.metadata.name}"] = item.metadata.generation
+        return found
+
     def _look(self, context: StepContext, snapshot: Snapshot, wanted: Collection[str], deadline: float) -> bool:
         """True when all is ready. Raises NotReadyInTime."""
         there = workloads(snapshot)
         names = wanted or there.keys()
-        items = unready(snapshot, names)
+        items = unready(snapshot, names, self._generations)
         context.progress(*replicas(there, names, items), "replicas")
         if not items:
             return True
@@ -115,12 +127,16 @@ def workloads(snapshot: Snapshot) -> dict[str, Workload]:
     return {f"{item.kind}/{item.metadata.name}": item for item in found if item.kind != "ReplicaSet"}
 
 
-def unready(snapshot: Snapshot, names: Collection[str]) -> tuple[NotReady, ...]:
-    """Those of these objects that are not ready; one that the cluster does not show counts too."""
+def unready(
+    snapshot: Snapshot, names: Collection[str], generations: Mapping[str, int] = MappingProxyType({})
+) -> tuple[NotReady, ...]:
+    """Those of these objects that are not ready; one that is not there, or is there in an older generation, counts."""
     known = {item.object: item for item in not_ready(snapshot)}
-    there = workloads(snapshot)
-    missing = [NotReady(object=name, ready=0, desired=1) for name in names if name not in there]
-    return (*missing, *(known[name] for name in sorted(names) if name in known and name in there))
+    there = {
+        name: item for name, item in workloads(snapshot).items() if item.metadata.generation >= generations.get(name, 0)
+    }
+    unseen = [NotReady(object=name, ready=0, desired=1) for name in names if name not in there]
+    return (*unseen, *(known[name] for name in sorted(names) if name in known and name in there))
 
 
 def hopeless(there: dict[str, Workload], items: tuple[NotReady, ...]) -> bool:

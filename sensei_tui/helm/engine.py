@@ -252,7 +252,8 @@ class ChildEngine:
         """Revision 1. Raises HelmPending if a dead run left the name behind."""
         options = {"timeout": timeout, "wait": wait, "description": description or None}
         order = Order(action="install", release=release, chart=str(chart), values=dict(values), options=options)
-        return Revision(revision=int(self._do(order, timeout + GRACE)["revision"] or 1), status="deployed")
+        self._do(order, timeout + GRACE)
+        return self.history(release)[-1]
 
     def upgrade(
         self, release: str, chart: Path, values: Mapping[str, Any], *, timeout: int, wait: str = "hookOnly",
@@ -262,7 +263,8 @@ class ChildEngine:
         options = {"timeout": timeout, "wait": wait, "max_history": max_history, "reset_values": True,
                    "description": description or None}  # fmt: skip
         order = Order(action="upgrade", release=release, chart=str(chart), values=dict(values), options=options)
-        return Revision(revision=int(self._do(order, timeout + GRACE)["revision"] or 0), status="deployed")
+        self._do(order, timeout + GRACE)
+        return self.history(release)[-1]
 
     def rollback(self, release: str, revision: int, *, timeout: int, wait: str = "hookOnly") -> None:
         """Back to a revision (as a new one)."""

@@ -103,14 +103,13 @@ class Worker:
         """A further revision."""
         return self._change(self.config.upgrade, order)
 
-    def _change(self, act: Callable[..., Any], order: Order) -> Any:
+    def _change(self, act: Callable[..., Any], order: Order) -> None:
         self._context = self._helm.HelmContext()
         try:
-            done = act(order.chart, order.release, order.values, context=self._context,
-                       namespace=self._start.namespace, **order.options)  # fmt: skip
+            act(order.chart, order.release, order.values, context=self._context,
+                namespace=self._start.namespace, **order.options)  # fmt: skip
         finally:
             self._context = None
-        return {"revision": done.get("version"), "manifest": done.get("manifest", "")}
 
     def rollback(self, order: Order) -> None:
         """Back to an earlier revision."""

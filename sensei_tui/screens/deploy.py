@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -16,7 +17,7 @@ from sensei_tui.screens.session import Topic
 from sensei_tui.widgets.bars import Rule, meter
 from sensei_tui.widgets.dialogs import Confirm, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
-from sensei_tui.widgets.lines import Line, Pane, cell, details, line, span, word
+from sensei_tui.widgets.lines import Line, Pane, cell, details, line, span, word, wrap
 from sensei_tui.widgets.rows import Row, Rows
 
 UNFINISHED = (RunState.FAILED, RunState.CANCELLED, RunState.DEAD)
@@ -145,9 +146,9 @@ class DeployScreen(FilterMixin, SenseiScreen):
     def action_log(self) -> None:
         """The whole log."""
         if self.session.run:
-            self.app.push_screen(
-                Pager(f"log of run {self.session.run.id}", [log_line(item) for item in self.session.run.log])
-            )
+            run = self.session.run
+            rows = [row for item in run.log for row in log_lines(item, self.size.width)]
+            self.app.push_screen(Pager(f"log of run {run.id}", rows))
 
     def action_pause(self) -> None:
         """Pause after this step, or go on."""
@@ -185,7 +186,7 @@ def plan_head(plan: Plan) -> list[Line]:
 def plan_rows(plan: Plan) -> list[Row]:
     """Every step with what it does."""
     return [
-        Row(step.id, line(cell(number, 3, "dim", right=True), " ", cell(step.title, 30), span(step.detail)))
+        Row(step.id, line(cell(number, 3, "dim", right=True), " ", cell(step.title, 24), span(step.detail)))
         for number, step in enumerate(plan.steps, 1)
     ]
 
@@ -264,6 +265,12 @@ def error_lines(run: RunView, width: int) -> list[Line]:
 def log_line(item: LogLine) -> Line:
     """`00:02:10 helm   created Deployment/sensei-kora`."""
     return line(" ", span(item.at[11:19], "dim"), " ", cell(item.source, 7, "dim"), span(item.text))
+
+
+def log_lines(item: LogLine, width: int) -> list[Line]:
+    """The same, wrapped: nothing of it is cut."""
+    rows = wrap(item.text, width - 20)
+    return [log_line(msgspec.structs.replace(item, text=rows[0])), *(line(" " * 19, span(row)) for row in rows[1:])]
 
 
 def goodbye(run: RunView) -> tuple[str, str]:

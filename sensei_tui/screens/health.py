@@ -38,7 +38,7 @@ class HealthScreen(FilterMixin, SenseiScreen):
         Binding("p", "view('pods')", "views", key_display="c p s n", id="health.views"),
         Binding("s", "view('services')", "services", show=False),
         Binding("n", "view('nodes')", "nodes", show=False),
-        Binding("slash", "filter", "filter", id="filter"),
+        Binding("slash", "filter", "filter", show=False),
     ]
 
     def __init__(self) -> None:
@@ -90,6 +90,7 @@ class HealthScreen(FilterMixin, SenseiScreen):
         """Components, pods, services or nodes."""
         self.view = view
         self.redraw()
+        self.query_one("#board", Rows).action_jump(-1)
 
     def _with_pod(self, then: str) -> None:
         key, health = self.query_one("#board", Rows).cursor, self.session.health

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 
 from sensei_tui.base import clock
+from sensei_tui.base.text import plural
 from sensei_tui.runs.registry import RunSummary
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.deploy import log_line
@@ -40,7 +41,7 @@ class HistoryScreen(FilterMixin, SenseiScreen):
 
     def redraw(self) -> None:
         runs = self.session.runs
-        self.tell("History", f"{len(runs)} runs" if runs else "no runs")
+        self.tell("History", plural(len(runs), "run") if runs else "no runs")
         head = line("   ", span("run   what       state      started               took     by", "dim"))
         none = line(" Nothing has been run on this site yet. Press Esc, then 3 for the first plan.")
         self.query_one("#runs-head", Text).tell([line(""), head if runs else none])

@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 
-from sensei_tui.base.text import bytes_si
+from sensei_tui.base.text import bytes_si, plural
 from sensei_tui.deploy.overview import Overview
 from sensei_tui.health.model import Health
 from sensei_tui.screens.base import SenseiScreen
@@ -116,7 +116,7 @@ def fact_lines(found: Overview, health: Health | None, trouble: str, width: int)
 
 
 def cluster_fact(found: Overview, health: Health | None, trouble: str) -> str:
-    """`5 nodes ready   64/96 cores free   210/320 GB free   2 GPUs`."""
+    """`5 of 5 nodes ready, 64 of 96 cores and 210 of 320 GB free, 2 GPUs`."""
     if not found.configured:
         return "none configured. Press K to name a kubeconfig, or r to rehearse on this machine."
     if trouble:
@@ -130,6 +130,6 @@ def cluster_fact(found: Overview, health: Health | None, trouble: str) -> str:
     memory = sum(node.memory_allocatable for node in nodes)
     free = memory - sum(node.memory_requested for node in nodes)
     gpus = sum(node.gpus_allocatable for node in nodes)
-    text = f"{ready} of {len(nodes)} nodes ready   {cores - used:.0f}/{cores} cores free   "
-    text += f"{bytes_si(free)} of {bytes_si(memory)} free"
-    return text + (f"   {gpus} GPUs" if gpus else "")
+    text = f"{ready} of {len(nodes)} nodes ready, {cores - used:.0f} of {cores} cores and "
+    text += f"{bytes_si(free).removesuffix(' GB')} of {bytes_si(memory)} free"
+    return text + (f", {plural(gpus, 'GPU')}" if gpus else "")

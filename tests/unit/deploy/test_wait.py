@@ -44,6 +44,13 @@ def test_only_the_named_objects_count_and_missing_ones_do() -> None:
     }
 
 
+def test_a_picture_from_before_the_change_says_nothing() -> None:
+    seen = picture(deployment("kora", 2, 2))
+    assert unready(seen, {"Deployment/kora"}, {"Deployment/kora": 1}) == ()
+    (found,) = unready(seen, {"Deployment/kora"}, {"Deployment/kora": 2})
+    assert found.object == "Deployment/kora"
+
+
 def test_progress_counts_replicas() -> None:
     seen = picture(deployment("kora", 1, 2), deployment("amani", 2, 2))
     names = {"Deployment/kora", "Deployment/amani", "StatefulSet/redis"}
