@@ -64,7 +64,7 @@ class ValuesEditor:
         return self._open[path].text
 
     def get(self, path: str) -> Any:
-        """The merged value at a dotted path, or None if no file sets it."""
+        """A setting as the last file that sets it has it, or None. (Of a group: what that one file holds.)"""
         for file in reversed(self._open.values()):
             value = get_path(file.document, path)
             if value is not None:

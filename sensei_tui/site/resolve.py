@@ -76,7 +76,7 @@ class Kept(msgspec.Struct, kw_only=True):
 
 
 def resolve(site: Site, values: Values, environ: Mapping[str, str] = os.environ) -> Resolved:
-    """See Resolved. Writes secrets.json if something new was read or generated. Raises MissingSecret."""
+    """See Resolved. Writes secrets.json if something is new, or others could read it. Raises MissingSecret."""
     kept = load_kept(site)
     before = msgspec.json.encode(kept)
     tree = copy.deepcopy(values.tree)
@@ -84,8 +84,9 @@ def resolve(site: Site, values: Values, environ: Mapping[str, str] = os.environ)
         remove_path(tree, path)
     tree = _substituted(tree, (), lambda name, at: _variable(name, at, values, kept, environ))
     _generate(kept)
-    if msgspec.json.encode(kept) != before:
-        write_atomic(site.state / SECRETS_FILE, msgspec.json.format(msgspec.json.encode(kept)))
+    file = site.state / SECRETS_FILE
+    if msgspec.json.encode(kept) != before or file.stat().st_mode & 0o077:
+        write_atomic(file, msgspec.json.format(msgspec.json.encode(kept)))
     objects = tuple(_take_out(tree, kept))
     hidden = {secret for item in objects for secret in item.data.values()} | {
         Secret(v) for v in kept.environment.values()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +34,29 @@ def test_key_from_a_file(site: Path) -> None:
     done = sensei(site, "license", "set", "--file", "../key.txt", "-o", "json")
     assert done.data == {"organization": "Your Company", "key": "PLAN********", "state": "set"}
     assert sensei(site, "license", "show").code == 0
+
+
+def test_key_typed_at_the_prompt_is_not_echoed(site: Path) -> None:
+    screen, keyboard = pty.openpty()
+    command = [sys.executable, "-m", "sensei_tui", "--site", str(site), "license", "set"]
+    with subprocess.Popen(command, stdin=keyboard, stdout=keyboard, stderr=keyboard, start_new_session=True) as child:
+        os.close(keyboard)
+        seen = read_until(screen, b"Licence key: ")
+        os.write(screen, f"{KEY}\n".encode())
+        seen += read_until(screen, b"PLAN********")
+        assert child.wait(timeout=30) == 0
+    os.close(screen)
+    assert KEY.encode() not in seen
+    assert KEY in (site / "license.yaml").read_text()
+
+
+def read_until(screen: int, wanted: bytes) -> bytes:
+    """What a terminal shows up to this text."""
+    seen = b""
+    while wanted not in seen:
+        assert select.select([screen], [], [], 30)[0], seen
+        seen += os.read(screen, 1024)
+    return seen
 
 
 def test_key_on_the_command_line_is_refused(site: Path) -> None:

@@ -133,10 +133,9 @@ def test_anchors() -> None:
     assert plain(parse(after, FILE))["dataPlane"]["maba"] == {"replicas": 2}
 
 
-@pytest.mark.parametrize("path", ["dataPlane.maba.replicas"])
-def test_edit_that_would_change_something_else_is_refused(path: str) -> None:
+def test_edit_that_would_change_something_else_is_refused() -> None:
     with pytest.raises(CannotEdit, match="cannot be changed alone"):
-        set_value(ANCHORS, path, 7, FILE)
+        set_value(ANCHORS, "dataPlane.maba.replicas", 7, FILE)
     with pytest.raises(CannotEdit):
         remove(ANCHORS, "dataPlane.amani.replicas", FILE)
 

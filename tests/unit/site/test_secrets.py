@@ -74,6 +74,16 @@ def test_kept_on_disk_for_the_owner_alone(site: Site) -> None:
     assert KEY not in (state / "secrets.json").read_text(), "what stands in a file of the site is not copied"
 
 
+def test_copy_that_others_can_read_is_closed(site: Site) -> None:
+    resolved(site)
+    state = site.root / ".sensei"
+    (state / "secrets.json").chmod(0o644)
+    state.chmod(0o755)
+    resolved(site)
+    assert (state / "secrets.json").stat().st_mode & 0o777 == 0o600
+    assert state.stat().st_mode & 0o777 == 0o700
+
+
 def test_passwords_are_generated_once_and_long(site: Site) -> None:
     first, kept = resolved(site), (site.root / ".sensei" / "secrets.json").read_bytes()
     second = resolve(Site.open(site.root), load_values(site), {})
