@@ -20,10 +20,6 @@ from sensei_tui.rehearsal.host import Host
 from sensei_tui.rehearsal.launch import RehearsalError, process_file
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m sensei_tui.rehearsal", description=__doc__)
@@ -41,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(directory: Path, scenario: Path | None = None, ready_fd: int = -1) -> None:
     """Run the server of `directory` in this process. Raises RehearsalError when another one does already."""
-    with (private_dir(directory) / "lock").open("w", opener=_private) as lock:
+    with os.fdopen(os.open(private_dir(directory) / "lock", os.O_RDWR | os.O_CREAT, 0o600)) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
