@@ -6,7 +6,6 @@ are) survive in maps and lists, and go with a struct whose fields all go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from sensei_tui.rehearsal import fieldsv1, structure
@@ -25,11 +24,9 @@ def server_side_apply(
 ) -> Object:
     """The object after `manager` applied its configuration; `live` is None for a new one.
 
-    Raises ApiError 409 (fields that others own with other values, unless `force`) and 500 (two items of a list with
-    the same keys), both worded as by the real server.
+    Raises ApiError 409 (fields that others own with other values, unless `force`), worded as by the real server.
     """
     place = structure.root(kind_name)
-    _check_duplicates(place, applied)
     before = live or {}
     ledger = _ledger(kind_name, place, live, subresource)
     owner = Owner(manager, "Apply", applied["apiVersion"], subresource)
@@ -116,24 +113,3 @@ def _sentence(found: list[tuple[Owner, Path]]) -> str:
         by_owner.setdefault(owner, []).append(f"- {fieldsv1.text(path)}")
     listed = [f"conflicts with {owner}:\n" + "\n".join(lines) for owner, lines in by_owner.items()]
     return f"Apply failed with {len(found)} conflicts: " + "\n".join(listed)
-
-
-def _check_duplicates(place: Place, applied: Object) -> None:
-    wrong = list(_duplicates(place, applied, ()))
-    if not wrong:
-        return
-    found = metadata(applied)
-    name = f"{found.get('namespace', '')}/{found.get('name', '')}"
-    gvk = f"{applied['apiVersion']}, Kind={applied['kind']}"
-    said = wrong[0] if len(wrong) == 1 else "errors:\n" + "\n".join(f"  {line}" for line in wrong)
-    raise ApiError(500, "", f"failed to create typed patch object ({name}; {gvk}): {said}")
-
-
-def _duplicates(place: Place, value: Any, path: Path) -> Iterator[str]:
-    parts = children(place, value) or {}
-    if isinstance(value, list) and len(parts) != len(value) and parts:
-        names = [element(place, item) for item in value]
-        for name in dict.fromkeys(name for name in names if names.count(name) > 1):
-            yield f"{fieldsv1.text(path)}: duplicate entries for key {fieldsv1.text((name,))}"
-    for name, (below, item) in parts.items():
-        yield from _duplicates(below, item, (*path, name))

@@ -157,5 +157,7 @@ def _element_text(name: str) -> str:
         return f".{name[2:]}"
     if name.startswith("v:"):
         return f"[={name[2:]}]"
+    if name.startswith("i:"):
+        return f"[{name[2:]}]"
     keys = json.loads(name[2:])
     return f"[{','.join(f'{key}={json.dumps(value, ensure_ascii=False)}' for key, value in sorted(keys.items()))}]"

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sensei_tui.rehearsal import admission, answers, eventsgroup, listing, patches, requests, rules, schemas
+from sensei_tui.rehearsal import admission, answers, eventsgroup, listing, patches, requests, rules, schemas, typed
 from sensei_tui.rehearsal.errors import (
     ApiError,
     bad_request,
@@ -145,7 +145,8 @@ class Resources:
     def _apply(self, call: Call) -> Answer:
         place, kind = call.place, answers.stored(call.place.kind)
         applied = _applied(call)
-        warnings = schemas.validate(kind, applied, call.validation)
+        typed.check(kind.kind, applied)
+        schemas.normalize(kind, applied)
         live = None
         if self.store.exists(kind, place.namespace, place.name):
             live = self.store.get(kind, place.namespace, place.name)
@@ -155,14 +156,14 @@ class Resources:
         merged = patches.server_side_apply(kind.kind, live, applied, call.manager, force, place.subresource)
         if live is None:
             new, _ = self._new(kind, merged, call, applied=True)
-            return self._answer(call, new, 201, warnings)
+            return self._answer(call, new, 201)
         schemas.validate(kind, merged, "Ignore")
         schemas.default(kind, merged)
         if not place.subresource:
             admission.on_update(kind, live, merged)
             rules.check_change(kind, live, merged)
         new = self.store.update(kind, merged, subresource=place.subresource, dry_run=call.dry_run)
-        return self._answer(call, new, 200, warnings)
+        return self._answer(call, new)
 
     def delete(self, call: Call) -> Answer:
         """DELETE on an object."""

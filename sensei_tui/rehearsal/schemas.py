@@ -10,13 +10,15 @@ from typing import Any
 
 from sensei_tui.rehearsal import defaults, fields, openapi, rules
 from sensei_tui.rehearsal.errors import bad_request
-from sensei_tui.rehearsal.fields import Struct, Type
+from sensei_tui.rehearsal.fields import Member, Struct, Type
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object
 
 openapi_v3 = functools.cache(openapi.document)
 _GO = {"integer": "int32", "boolean": "bool", "number": "float64", "string": "string", "bytes": "[]uint8"}
 _JSON = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
+
+_KEPT_EMPTY = ("ObjectMeta.managedFields", "Role.rules", "ClusterRole.rules", "EndpointSlice.ports")
 
 
 class _TypeError(Exception):
@@ -29,17 +31,25 @@ def validate(kind: Kind, obj: Object, mode: str) -> list[str]:
     `mode` is "Strict" (unknown fields are refused), "Warn" or "Ignore". Raises ApiError 400 (wrong types, unknown
     fields) and 422 (wrong values).
     """
+    found = [f'unknown field "{path}"' for path in normalize(kind, obj)]
+    if found and mode == "Strict":
+        raise bad_request(f"strict decoding error: {', '.join(found)}")
+    rules.check(kind, obj)
+    return found if mode == "Warn" else []
+
+
+def normalize(kind: Kind, obj: Object) -> list[str]:
+    """Put an object into the form that the API keeps, in place. Returns the paths of dropped, unknown fields.
+
+    Raises ApiError 400 for wrong types.
+    """
     unknown: list[str] = []
     try:
         _struct(fields.of_kind(kind), obj, "", unknown)
     except _TypeError as error:
         head = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
         raise bad_request(f"{head}: {error}") from None
-    found = [f'unknown field "{path}"' for path in unknown]
-    if found and mode == "Strict":
-        raise bad_request(f"strict decoding error: {', '.join(found)}")
-    rules.check(kind, obj)
-    return found if mode == "Warn" else []
+    return unknown
 
 
 def default(kind: Kind, obj: Object) -> None:
@@ -56,6 +66,15 @@ def _struct(struct: Struct, value: Object, path: str, unknown: list[str]) -> Non
             del value[name]
         elif value[name] is not None:
             value[name] = _value(member.type, value[name], inside, f"{struct.name}.{inside}", unknown)
+            if value[name] in ({}, []) and _omits_empty(struct, member):
+                del value[name]
+
+
+def _omits_empty(struct: Struct, member: Member) -> bool:
+    """Whether an empty list or map is the same as none (`omitempty` in Go); an empty struct is not."""
+    if member.required or member.type.shape not in ("list", "map"):
+        return False
+    return f"{struct.name}.{member.name}" not in _KEPT_EMPTY
 
 
 def _value(type_: Type, value: Any, path: str, place: str, unknown: list[str]) -> Any:

@@ -23,6 +23,7 @@ kind: Deployment
 metadata: {name: "{{ .Release.Name }}"}
 spec:
   replicas: {{ .Values.replicas }}
+  {{- with .Values.extra }}{{ toYaml . | nindent 2 }}{{ end }}
   selector: {matchLabels: {app: "{{ .Release.Name }}"}}
   template:
     metadata: {labels: {app: "{{ .Release.Name }}"}}
@@ -69,8 +70,8 @@ config.install(chart, "web", {"replicas": 2}, create_namespace=True, **wait)
 config.upgrade(chart, "web", {"replicas": 1, "image": "registry.local/tiny:2"}, **wait)
 dry = config.upgrade(chart, "web", {"replicas": 7}, dry_run="server", timeout=30)
 config.rollback("web", version=1, timeout=60, wait="watcher")
-say(history=[(one["version"], one["status"]) for one in config.history("web")], dry="replicas: 7" in dry["manifest"])
-say(strict=refused(config.upgrade, chart, "web", {"image": ["not", "text"]}, timeout=30))
+say(history=[(one["revision"], one["status"]) for one in config.history("web")], dry="replicas: 7" in dry["manifest"])
+say(strict=refused(config.upgrade, chart, "web", {"extra": {"replicaz": 3}}, timeout=30))
 config.uninstall("web", timeout=30)
 say(left=[one["name"] for one in config.list(all_states=True)])
 """
@@ -107,7 +108,7 @@ def test_the_life_of_a_release(cluster: RunningCluster, chart: Path) -> None:
     said = helm(cluster, "helm-life", chart, LIFE)
     assert said["history"] == [[1, "superseded"], [2, "superseded"], [3, "deployed"]]
     assert said["dry"]
-    assert "image" in said["strict"]
+    assert ".spec.replicaz: field not declared in schema" in said["strict"]
     assert said["left"] == []
     assert "No resources found" in cluster.kubectl_run("-n", "helm-life", "get", "deployments").stderr
 

@@ -59,7 +59,7 @@ def test_apply_wait_get_describe_diff_scale_delete(cluster: RunningCluster, name
 
 def test_server_side_apply_and_its_conflict(cluster: RunningCluster, namespace: str) -> None:
     inside = ("-n", namespace)
-    config = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {a: '1'}}"
+    config = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "1"}}'
     said = cluster.kubectl(*inside, "apply", "--server-side", "-f", "-", stdin=config)
     assert said == "configmap/c serverside-applied\n"
     cluster.kubectl(*inside, "patch", "configmap", "c", "-p", '{"data":{"a":"2"}}', "--field-manager=somebody")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.rehearsal.controllers.world import simulated, workload
+from collections.abc import Callable
+
+from sensei_tui.rehearsal.objects import Object
+from tests.rehearsal.controllers.world import Simulated, simulated, workload
 
 JOB = """
 apiVersion: batch/v1
@@ -17,8 +20,22 @@ spec:
 """
 
 
-def image(name: str) -> object:
-    return lambda obj: obj["spec"]["template"]["spec"]["containers"][0].update(image=name)
+def image(name: str) -> Callable[[Object], None]:
+    """A change of the template: another image for its container."""
+
+    def change(obj: Object) -> None:
+        obj["spec"]["template"]["spec"]["containers"][0]["image"] = name
+
+    return change
+
+
+def rolled_out(found: Simulated, replicas: int) -> bool:
+    """Whether the Deployment's controller has seen its newest spec, and all its pods are of it and available."""
+    deployment = found.get("Deployment", "web")
+    status = deployment.get("status") or {}
+    if status.get("observedGeneration") != deployment["metadata"]["generation"]:
+        return False
+    return status.get("updatedReplicas") == status.get("availableReplicas") == status.get("replicas") == replicas
 
 
 async def test_a_deployment_becomes_available_and_says_so() -> None:
@@ -47,16 +64,14 @@ async def test_a_rolling_update_keeps_enough_pods_available() -> None:
                 else None
             )
         )
-        found.change("Deployment", "web", image("registry.local/web:2"))  # type: ignore[arg-type]
-
-        def updated() -> bool:
-            status = found.status("Deployment", "web")
-            return status.get("updatedReplicas") == status.get("availableReplicas") == status.get("replicas") == 4
-
-        await found.until(updated)
+        found.change("Deployment", "web", image("registry.local/web:2"))
+        await found.until(lambda: rolled_out(found, 4))
         assert min(lowest) >= 3  # maxUnavailable 25 %
-        old, new = sorted(found.list("ReplicaSet"), key=lambda item: item["metadata"]["annotations"].values().__str__())
-        assert sorted([old["spec"]["replicas"], new["spec"]["replicas"]]) == [0, 4]
+        sizes = {
+            item["metadata"]["annotations"]["deployment.kubernetes.io/revision"]: item["spec"]["replicas"]
+            for item in found.list("ReplicaSet")
+        }
+        assert sizes == {"1": 0, "2": 4}
 
 
 async def test_rolling_back_uses_the_old_replica_set_again() -> None:
@@ -65,15 +80,8 @@ async def test_rolling_back_uses_the_old_replica_set_again() -> None:
         await found.until(lambda: found.status("Deployment", "web").get("availableReplicas") == 1)
         (first,) = found.list("ReplicaSet")
         for number in ("2", "1"):
-            found.change("Deployment", "web", image(f"registry.local/web:{number}"))  # type: ignore[arg-type]
-            await found.until(
-                lambda: (
-                    found.status("Deployment", "web").get("observedGeneration")
-                    == found.get("Deployment", "web")["metadata"]["generation"]
-                    and found.status("Deployment", "web").get("replicas") == 1
-                    and found.status("Deployment", "web").get("updatedReplicas") == 1
-                )
-            )
+            found.change("Deployment", "web", image(f"registry.local/web:{number}"))
+            await found.until(lambda: rolled_out(found, 1))
         again = found.get("ReplicaSet", first["metadata"]["name"])
         assert again["spec"]["replicas"] == 1
         assert again["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
@@ -100,13 +108,8 @@ async def test_recreate_ends_the_old_pods_first() -> None:
         found.store.subscribe(
             lambda kind, event, obj: most.append(len(found.list("Pod"))) if kind.kind == "Pod" else None
         )
-        found.change("Deployment", "web", image("registry.local/web:2"))  # type: ignore[arg-type]
-        await found.until(
-            lambda: (
-                found.status("Deployment", "web").get("updatedReplicas") == 2
-                and found.status("Deployment", "web").get("availableReplicas") == 2
-            )
-        )
+        found.change("Deployment", "web", image("registry.local/web:2"))
+        await found.until(lambda: rolled_out(found, 2))
         assert max(most) == 2
 
 
@@ -142,7 +145,7 @@ async def test_a_stateful_set_replaces_its_last_pod_first() -> None:
                 gone.append(obj["metadata"]["name"]) if (kind.kind, event) == ("Pod", "DELETED") else None
             )
         )
-        found.change("StatefulSet", "db", image("registry.local/db:2"))  # type: ignore[arg-type]
+        found.change("StatefulSet", "db", image("registry.local/db:2"))
 
         def updated() -> bool:
             status = found.status("StatefulSet", "db")
