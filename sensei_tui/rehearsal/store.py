@@ -140,7 +140,7 @@ class Store:
         """Replace an object; raises ApiError 404, and 409 when its resourceVersion or uid is given and stale.
 
         With subresource "status" only the status (and managedFields) is taken; without one, the status of a
-        kind that has the subresource is kept. An update that changes nothing writes nothing. Removing the
+        kind that has the subresource is kept; "binding" does not count as a new wish. An update that changes nothing writes nothing. Removing the
         last finalizer of an object that is being deleted deletes it.
         """
         live = self.peek(kind, *key_of(obj))
@@ -148,7 +148,7 @@ class Store:
         new = _merged(kind, live, clone(obj), subresource)
         if _significant(new) == _significant(live):
             return clone(live)  # type: ignore[no-any-return]
-        if kind.generation and _desired(new) != _desired(live):
+        if kind.generation and subresource != "binding" and _desired(new) != _desired(live):
             new["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
         if _finished(kind, new):
             return self._remove(kind, new, live, dry_run)

@@ -18,6 +18,7 @@ from sensei_tui.rehearsal.requests import flag, number
 if TYPE_CHECKING:
     from sensei_tui.rehearsal.controllers.containers import Container
     from sensei_tui.rehearsal.controllers.kubelet import Kubelet
+    from sensei_tui.rehearsal.controllers.logs import ContainerLog
 
 _POD = kinds.named("Pod")
 _EXEC_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -36,12 +37,10 @@ class Streams:
         """GET .../log. Raises ApiError 400."""
         query = request.query
         container = self._kubelet.container(namespace, pod, query.get("container", ""))
-        log = container.log
-        if flag(query, "previous"):
-            if container.previous is None:
-                raise bad_request(_NO_PREVIOUS.format(container.spec["name"], pod))
-            log = container.previous
-        elif not log.id:
+        log = _previous(container, pod) if flag(query, "previous") else container.log
+        if log is None:
+            return web.Response(text=f"unable to retrieve container logs for {_last_id(container)}")
+        if not log.id:
             raise bad_request(_not_started(container, pod))
         lines, seen = list(log.lines), log.total
         if since := number(query, "sinceSeconds"):
@@ -102,6 +101,24 @@ class Streams:
                 break
         await socket.close()
         return socket
+
+
+def _last_id(container: Container) -> str:
+    """The ID of the container that ran before: `containerd://...`, "" for none."""
+    return str((container.status["lastState"].get("terminated") or {}).get("containerID", ""))
+
+
+def _previous(container: Container, pod: str) -> ContainerLog | None:
+    """The log of the container that ran before; None when its remains are gone: the kubelet keeps one ended container.
+
+    Raises ApiError 400 when none has ended yet.
+    """
+    last = _last_id(container)
+    if not last:
+        raise bad_request(_NO_PREVIOUS.format(container.spec["name"], pod))
+    if "terminated" in container.status["state"]:
+        return None
+    return container.log if last.endswith(container.log.id) else container.previous
 
 
 def _line(line: tuple[str, str], stamped: bool) -> bytes:

@@ -81,7 +81,7 @@ def bind(store: Store, call: Call) -> Answer:
     if pod["spec"].get("nodeName"):
         raise conflict(_POD, name, f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"')
     pod["spec"]["nodeName"] = node
-    store.update(_POD, pod, dry_run=call.dry_run)
+    store.update(_POD, pod, subresource="binding", dry_run=call.dry_run)
     return Answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
 
 

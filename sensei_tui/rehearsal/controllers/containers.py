@@ -172,6 +172,8 @@ class Container:
         self.host.tell("Created", "Container created", name)
         self.host.tell("Started", "Container started", name)
         self._new_log()
+        if "terminated" in self.status["state"]:
+            self.status["lastState"] = self.status["state"]
         self.status.update(
             state={"running": {"startedAt": self.host.world.now()}}, started="startupProbe" not in self.spec,
             containerID=f"containerd://{self.log.id}", ready=self.endless and not _probes(self.spec),

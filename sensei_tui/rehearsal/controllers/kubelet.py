@@ -231,16 +231,24 @@ class PodWorker:
         live = self.world.find(POD, self.namespace, self.name)
         if live is None or live["metadata"]["uid"] != self._pod["metadata"]["uid"]:
             return
-        now, status = self.world.now(), live.get("status") or {}
         phase = self._phase()
-        for type_, value, reason, message in self._conditions(phase):
-            status = condition(status, type_, value, now, reason=reason, message=message)
         statuses = [clone(item.status) for item in self._main]
         self._set(
-            phase=phase, conditions=status["conditions"], containerStatuses=statuses,
+            phase=phase, conditions=self._reported_conditions(live, phase), containerStatuses=statuses,
             initContainerStatuses=[clone(item.status) for item in self._init] or None,
             observedGeneration=live["metadata"].get("generation", 1),
         )  # fmt: skip
+
+    def _reported_conditions(self, live: Object, phase: str) -> list[Object]:
+        """The conditions in a kubelet's order; those of others stay before them."""
+        status, mine = live.get("status") or {}, self._conditions(phase)
+        for type_, value, reason, message in mine:
+            status = condition(status, type_, value, self.world.now(), reason=reason, message=message)
+        order = [type_ for type_, *_ in mine]
+        found = {item["type"]: item for item in status["conditions"]}
+        marks = {"observedGeneration": live["metadata"].get("generation", 1), "lastProbeTime": None}
+        others = [item for type_, item in found.items() if type_ not in order]
+        return [*others, *({**found[type_], **marks} for type_ in order)]
 
     def _set(self, **changes: object) -> None:
         with suppress(ApiError):

@@ -98,7 +98,7 @@ class Scheduler:
 
     def _refuse(self, pod: Object, message: str) -> float | None:
         self._waiting.add((pod["metadata"]["namespace"], pod["metadata"]["name"]))
-        self._world.event(POD, pod, "FailedScheduling", message, _COMPONENT, warning=True)
+        self._world.report(POD, pod, "FailedScheduling", message, _COMPONENT, "Scheduling", warning=True)
         status = condition(
             pod.get("status") or {}, "PodScheduled", False, self._world.now(), reason="Unschedulable", message=message
         )
@@ -117,11 +117,11 @@ class Scheduler:
             self._waiting.add((namespace, pod["metadata"]["name"]))
             return _BACK_OFF
         now = self._world.now()
-        self._world.change(POD, pod, lambda new: new["spec"].update(nodeName=place.name))
+        self._world.change(POD, pod, lambda new: new["spec"].update(nodeName=place.name), "binding")
         status = condition(pod.get("status") or {}, "PodScheduled", True, now)
         self._world.set_status(POD, pod, conditions=status["conditions"])
         text = f"Successfully assigned {namespace}/{pod['metadata']['name']} to {place.name}"
-        self._world.event(POD, pod, "Scheduled", text, _COMPONENT)
+        self._world.report(POD, pod, "Scheduled", text, _COMPONENT, "Binding")
         return None
 
 

@@ -69,7 +69,7 @@ class World:
         status = {key: value for key, value in status.items() if value is not None}
         self.store.update(kind, {**live, "status": status}, subresource="status")
 
-    def change(self, kind: Kind, obj: Object, change: Callable[[Object], None]) -> None:
+    def change(self, kind: Kind, obj: Object, change: Callable[[Object], None], subresource: str = "") -> None:
         """Change a copy of the newest version and store it; nothing happens when the object is gone."""
         found = obj["metadata"]
         live = self.find(kind, found.get("namespace", ""), found["name"])
@@ -77,7 +77,7 @@ class World:
             return
         new = clone(live)
         change(new)
-        self.store.update(kind, new)
+        self.store.update(kind, new, subresource=subresource)
 
     def delete(self, kind: Kind, obj: Object, **options: Any) -> None:
         """Delete it, if it is still there."""
@@ -109,17 +109,50 @@ class World:
             "fieldPath": field,
         }  # fmt: skip
         now = self.now()
+        self._record({
+            "metadata": {"name": name, "namespace": namespace}, "reason": reason, "message": message,
+            "type": "Warning" if warning else "Normal", "count": 1, "firstTimestamp": now, "lastTimestamp": now,
+            "involvedObject": {key: text for key, text in about.items() if text},
+            "source": {"component": component, **({"host": host} if host else {})},
+            "eventTime": None, "reportingComponent": component, "reportingInstance": host,
+        })  # fmt: skip
+
+    def report(
+        self, kind: Kind, obj: Object, reason: str, message: str, component: str, action: str, *, warning: bool = False
+    ) -> None:
+        """Record an Event as the newer recorder (events.k8s.io) does, which the scheduler uses."""
+        found = obj["metadata"]
+        key = (found["uid"], reason, message, component, action)
+        known = self._seen.get(key)
+        if known and self.store.exists(EVENT, found["namespace"], known):
+            self.change(EVENT, self.store.peek(EVENT, found["namespace"], known), self._seen_again)
+            return
+        self._seen[key] = name = f"{found['name']}.{random_suffix(16)}"
+        about = {
+            "kind": kind.kind, "apiVersion": kind.api_version, "name": found["name"], "uid": found["uid"],
+            "resourceVersion": found.get("resourceVersion", ""), "namespace": found["namespace"],
+        }  # fmt: skip
+        self._record({
+            "metadata": {"name": name, "namespace": found["namespace"]}, "reason": reason, "message": message,
+            "type": "Warning" if warning else "Normal", "action": action, "involvedObject": about, "source": {},
+            "eventTime": self._exactly(), "firstTimestamp": None, "lastTimestamp": None,
+            "reportingComponent": component, "reportingInstance": f"{component}-rehearsal",
+        })  # fmt: skip
+
+    def _record(self, event: Object) -> None:
         try:
-            self.store.create(EVENT, {
-                "metadata": {"name": name, "namespace": namespace}, "reason": reason, "message": message,
-                "type": "Warning" if warning else "Normal", "count": 1, "firstTimestamp": now, "lastTimestamp": now,
-                "involvedObject": {key: text for key, text in about.items() if text},
-                "source": {"component": component, **({"host": host} if host else {})},
-                "eventTime": None, "reportingComponent": component, "reportingInstance": host,
-            })  # fmt: skip
+            self.store.create(EVENT, event)
         except ApiError as refusal:
             if refusal.status_code not in (403, 404):  # The namespace is going, or gone.
                 raise
+
+    def _exactly(self) -> str:
+        """As metav1.MicroTime is written."""
+        return str(self.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+
+    def _seen_again(self, event: Object) -> None:
+        count = (event.get("series") or {}).get("count", 1)
+        event["series"] = {"count": count + 1, "lastObservedTime": self._exactly()}
 
     def _again(self, event: Object) -> None:
         event["count"] = event.get("count", 1) + 1

@@ -27,7 +27,7 @@ async def test_a_healthy_pod() -> None:
         await found.until(lambda: container(found).get("ready"))
         (pod,) = found.list("Pod")
         assert [item["type"] for item in pod["status"]["conditions"]] == [
-            "PodScheduled", "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady",
+            "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled",
         ]  # fmt: skip
         assert {item["status"] for item in pod["status"]["conditions"]} == {"True"}
         assert pod["status"]["phase"] == "Running"
