@@ -115,12 +115,29 @@ class RunningCluster:
     def kubectl_run(
         self, *arguments: str, stdin: str = "", timeout: float = 60
     ) -> subprocess.CompletedProcess[str]:  # fmt: skip
-        cache = self.host.directory / "kubectl-cache"
-        command = [KUBECTL, f"--kubeconfig={self.kubeconfig}", f"--cache-dir={cache}", *arguments]
-        environment = {**os.environ, "HOME": str(self.host.directory)}
+        """kubectl to its end, whatever that is."""
+        command, environment = self._kubectl(arguments)
         return subprocess.run(
             command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False
         )
+
+    @contextmanager
+    def kubectl_start(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """kubectl while it runs; its output is text in a pipe. It is ended with the block."""
+        command, environment = self._kubectl(arguments)
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+            env=environment,
+        ) as running:  # fmt: skip
+            try:
+                yield running
+            finally:
+                running.kill()
+
+    def _kubectl(self, arguments: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
+        cache = self.host.directory / "kubectl-cache"
+        command = [KUBECTL, f"--kubeconfig={self.kubeconfig}", f"--cache-dir={cache}", *arguments]
+        return command, {**os.environ, "HOME": str(self.host.directory)}
 
 
 @contextmanager

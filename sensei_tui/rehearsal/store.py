@@ -139,9 +139,9 @@ class Store:
     def update(self, kind: Kind, obj: Object, *, subresource: str = "", dry_run: bool = False) -> Object:
         """Replace an object; raises ApiError 404, and 409 when its resourceVersion or uid is given and stale.
 
-        With subresource "status" only the status (and managedFields) is taken; without one, the status of a
-        kind that has the subresource is kept; "binding" does not count as a new wish. An update that changes nothing writes nothing. Removing the
-        last finalizer of an object that is being deleted deletes it.
+        With subresource "status" only the status (and managedFields) is taken; without one, the status of a kind that
+        has the subresource is kept; "binding" does not count as a new wish. An update that changes nothing writes
+        nothing. Removing the last finalizer of an object that is being deleted deletes it.
         """
         live = self.peek(kind, *key_of(obj))
         _check_preconditions(kind, live, metadata(obj).get("uid"), metadata(obj).get("resourceVersion"))

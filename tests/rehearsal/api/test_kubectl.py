@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures_cluster import KUBECTL, RunningCluster
+from tests.fixtures_cluster import KUBECTL, RunningCluster, running_cluster
 
 pytestmark = pytest.mark.skipif(not Path(KUBECTL).exists(), reason="no kubectl on this machine")
 
@@ -134,3 +134,114 @@ def test_mistakes_are_named(cluster: RunningCluster, namespace: str) -> None:
     assert 'unknown field "spec.replicaz"' in refused.stderr
     absent = cluster.kubectl_run("-n", namespace, "get", "pod", "none")
     assert absent.stderr == 'Error from server (NotFound): pods "none" not found\n'
+
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: talker, labels: {app: talker}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - {name: main, image: "registry.local/talker:1", env: [{name: WHO, value: me}]}
+"""
+
+
+def test_logs_and_commands(cluster: RunningCluster, namespace: str) -> None:
+    inside = ("-n", namespace)
+    cluster.kubectl(*inside, "apply", "-f", "-", stdin=POD)
+    cluster.kubectl(*inside, "wait", "--for=condition=Ready", "pod/talker", "--timeout=40s")
+    lines = cluster.kubectl(*inside, "logs", "talker").splitlines()
+    assert lines == ["registry.local/talker:1 started (simulated: no process runs)", "ready to serve"]
+    assert cluster.kubectl(*inside, "logs", "talker", "--tail=1").splitlines() == lines[1:]
+    stamped = cluster.kubectl(*inside, "logs", "-l", "app=talker", "--timestamps").splitlines()
+    assert [line.partition(" ")[2] for line in stamped] == lines
+    assert "WHO=me" in cluster.kubectl(*inside, "exec", "talker", "--", "env")
+    assert cluster.kubectl(*inside, "exec", "-i", "talker", "--", "cat", stdin="given") == "given"
+    failed = cluster.kubectl_run(*inside, "exec", "talker", "--", "sh", "-c", "exit 3")
+    assert (failed.returncode, failed.stderr) == (3, "command terminated with exit code 3\n")
+    assert "executable file not found" in cluster.kubectl_run(*inside, "exec", "talker", "--", "nothing").stderr
+    none = cluster.kubectl_run(*inside, "logs", "talker", "--previous")
+    assert 'previous terminated container "main" in pod "talker" not found' in none.stderr
+
+
+def test_logs_are_followed_to_the_end_of_the_container(cluster: RunningCluster, namespace: str) -> None:
+    inside = ("-n", namespace)
+    cluster.kubectl(*inside, "apply", "-f", "-", stdin=POD)
+    cluster.kubectl(*inside, "wait", "--for=condition=Ready", "pod/talker", "--timeout=40s")
+    with cluster.kubectl_start(*inside, "logs", "-f", "talker") as following:
+        assert following.stdout is not None
+        assert "started" in following.stdout.readline()
+        assert following.stdout.readline() == "ready to serve\n"
+        cluster.kubectl(*inside, "delete", "pod", "talker", "--wait=false")
+        assert following.stdout.read() == "received SIGTERM, shutting down\n"
+        assert following.wait(20) == 0
+
+
+def test_a_rollout_is_undone_and_restarted(cluster: RunningCluster, namespace: str) -> None:
+    inside = ("-n", namespace)
+    cluster.kubectl(*inside, "apply", "-f", "-", stdin=WEB)
+    cluster.kubectl(*inside, "rollout", "status", "deployment/web", "--timeout=40s")
+    cluster.kubectl(*inside, "set", "image", "deployment/web", "web=registry.local/web:2")
+    cluster.kubectl(*inside, "rollout", "status", "deployment/web", "--timeout=40s")
+    assert cluster.kubectl(*inside, "rollout", "history", "deployment/web").split()[-4:] == [
+        "1",
+        "<none>",
+        "2",
+        "<none>",
+    ]
+    cluster.kubectl(*inside, "rollout", "undo", "deployment/web")
+    cluster.kubectl(*inside, "rollout", "status", "deployment/web", "--timeout=40s")
+    image = "jsonpath={.spec.template.spec.containers[0].image}"
+    assert cluster.kubectl(*inside, "get", "deployment", "web", "-o", image) == "registry.local/web:1"
+    cluster.kubectl(*inside, "rollout", "restart", "deployment/web")
+    cluster.kubectl(*inside, "rollout", "status", "deployment/web", "--timeout=40s")
+
+
+def test_a_node_is_drained(cluster: RunningCluster, namespace: str) -> None:
+    inside = ("-n", namespace)
+    cluster.kubectl(*inside, "apply", "-f", "-", stdin=POD)
+    cluster.kubectl(*inside, "wait", "--for=condition=Ready", "pod/talker", "--timeout=40s")
+    node = cluster.kubectl(*inside, "get", "pod", "talker", "-o", "jsonpath={.spec.nodeName}")
+    chosen = "--pod-selector=app=talker"
+    try:
+        cluster.kubectl("drain", node, "--force", chosen, "--timeout=40s")
+        assert "Ready,SchedulingDisabled" in cluster.kubectl("get", "node", node)
+        assert "NotFound" in cluster.kubectl_run(*inside, "get", "pod", "talker").stderr
+    finally:
+        cluster.kubectl("uncordon", node)
+
+
+def test_trouble_is_seen_in_the_table(tmp_path: Path) -> None:
+    faults = "speed: 100\nfaults: [{kind: crash-loop, pod: talker, exitCode: 3, log: [no such database]}]"
+    with running_cluster(tmp_path, faults) as troubled:
+        troubled.kubectl("apply", "-f", "-", stdin=POD)
+        troubled.kubectl(
+            "wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=2", "pod/talker", "--timeout=40s"
+        )
+        waiting = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff"
+        troubled.kubectl("wait", waiting, "pod/talker", "--timeout=40s")
+        (row,) = troubled.kubectl("get", "pods", "--no-headers").splitlines()
+        assert row.split()[1:3] == ["0/1", "CrashLoopBackOff"]
+        assert "no such database" in troubled.kubectl("logs", "talker")
+        described = troubled.kubectl("describe", "pod", "talker")
+        assert "Back-off restarting failed container main" in described
+        assert "Exit Code:    3" in described
+
+
+def test_no_node_has_the_gpus(cluster: RunningCluster, namespace: str) -> None:
+    inside = ("-n", namespace)
+    greedy = POD.replace("env:", 'resources: {limits: {nvidia.com/gpu: "9"}}, env:')
+    cluster.kubectl(*inside, "apply", "-f", "-", stdin=greedy)
+    cluster.kubectl(*inside, "wait", "--for=condition=PodScheduled=false", "pod/talker", "--timeout=20s")
+    told = cluster.kubectl(*inside, "get", "events", "--field-selector", "reason=FailedScheduling")
+    assert "0/5 nodes are available: 5 Insufficient nvidia.com/gpu." in told
+    assert cluster.kubectl(*inside, "get", "pods", "--no-headers").split()[1:3] == ["0/1", "Pending"]
+
+
+def test_fields_of_the_wrong_type_are_named(cluster: RunningCluster, namespace: str) -> None:
+    wrong = WEB.replace("replicas: 2", "replicas: two\n  replicaz: 2")
+    refused = cluster.kubectl_run("-n", namespace, "apply", "--server-side", "-f", "-", stdin=wrong).stderr
+    assert "failed to create typed patch object" in refused
+    assert ".spec.replicas: expected numeric (int or float), got string" in refused
+    assert ".spec.replicaz: field not declared in schema" in refused
