@@ -197,7 +197,8 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
     def action_other_list(self) -> None:
         """Between groups and fields."""
         groups, fields = self.query_one("#groups", Rows), self.query_one("#fields", Rows)
-        (fields if groups.has_focus else groups).focus()
+        # At once, not at the next idle moment: keys typed ahead belong to the list that was chosen.
+        self.set_focus(fields if groups.has_focus else groups)
 
     def action_edit(self) -> None:
         """Switch, choose or type, by the kind of the field."""

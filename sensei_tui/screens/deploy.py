@@ -98,7 +98,7 @@ class DeployScreen(FilterMixin, SenseiScreen):
         self.tell(f"{run.kind} {run.version}", f"run {run.id}", f"{run.state}{seconds}")
         self.query_one("#steps", Text).tell(run_head(run, self.size.width))
         self.query_one("#waiting-rule", Rule).tell(f"Not ready yet ({len(run.waiting)})" if run.waiting else "")
-        self.query_one("#waiting", Rows).set_rows(waiting_rows(run.waiting))
+        self.query_one("#waiting", Rows).set_rows(waiting_rows(run.waiting, self.size.width))
         self.query_one("#log-rule", Rule).tell("Log")
         self.query_one("#log", Pane).show(log_line(item) for item in run.log)
         self.query_one("#goodbye", Text).tell([line(goodbye(run))])
@@ -231,16 +231,17 @@ def failure(run: RunView) -> str:
     return f"{what} Enter: why. r: resume." if what else "It failed. Press Enter for why, r to resume."
 
 
-def waiting_rows(waiting: tuple[NotReady, ...]) -> list[Row]:
-    """Each object with its first reason; its last log line under it."""
+def waiting_rows(waiting: tuple[NotReady, ...], width: int) -> list[Row]:
+    """Each object with its first reason; under it the reason in a sentence, and the last line of its log."""
     rows: list[Row] = []
     for item in waiting:
         why = item.why[0] if item.why else None
-        sentence = why.sentence if why else "starting"
-        shown = line(cell(item.object, 34), cell(f"{item.ready}/{item.desired}", 6), span(sentence))
+        shown = line(
+            cell(item.object, 38), cell(f"{item.ready}/{item.desired}", 6), span(why.reason if why else "starting")
+        )
         rows.append(Row(item.object, shown))
-        if why and why.last_log:
-            rows.append(Row("", line(span(f"     last log: {why.last_log}", "dim"))))
+        below = [why.sentence, f"last log: {why.last_log}" if why.last_log else ""] if why else []
+        rows += [Row("", line(span(f"     {text}", "dim"))) for part in below if part for text in wrap(part, width - 8)]
     return rows
 
 

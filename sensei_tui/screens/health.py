@@ -184,9 +184,9 @@ def _pod_row(pod: PodHealth) -> Row:
 
 
 def _service_row(service: ServiceHealth) -> Row:
-    endpoints = span(f"{service.ready}/{service.total} endpoints ready")
-    kind = (word(service.word, 6), cell(service.type, 12), cell(service.ports, 16))
-    return Row(service.name, line(cell(service.name, 28), *kind, endpoints))
+    endpoints = cell(f"{service.ready}/{service.total} ready", 11)
+    kind = (word(service.word, 6), endpoints, cell(service.type, 11), span(service.ports))
+    return Row(service.name, line(cell(service.name, 28), *kind))
 
 
 def _node_row(node: NodeHealth) -> Row:

@@ -62,7 +62,7 @@ async def test_install_from_an_empty_site_to_a_green_board(tmp_path: Path, monke
             await pilot.press("4")
             await shown(pilot, "all 13 components ready", "Pattern Library  2/2")
             await pilot.press("s")
-            await shown(pilot, "sensei-dashboard", "2/2 endpoints ready")
+            await shown(pilot, "sensei-dashboard", "2/2 ready")
             await pilot.press("escape", "5")
             await shown(pilot, "0001", "install", "done")
             await pilot.press("question_mark")
@@ -106,7 +106,7 @@ async def test_a_failing_component_is_shown_with_its_reason(tmp_path: Path, monk
         async with app.run_test(size=(80, 24)) as pilot:
             await shown(pilot, "Watch run 0001")
             await pilot.press("3")
-            await shown(pilot, "Not ready yet (1)", "Deployment/sensei-kora", "0/2", "cannot be pulled")
+            await shown(pilot, "Not ready yet (1)", "Deployment/sensei-kora", "0/2", "ImagePullBackOff", "no such host")
             await pilot.press("enter")
             await shown(pilot, "reason", "ImagePullBackOff", "do  ")
             await pilot.press("escape", "c")

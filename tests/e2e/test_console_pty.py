@@ -146,7 +146,7 @@ def test_esc_never_loses_an_edit(found: Rehearsed) -> None:
         screen.press("1")
         screen.wait_for("Domain")
         screen.press("tab", "enter")
-        screen.wait_for("global.domain", "Enter")
+        screen.wait_for("Enter accept")
         screen.press("\x15")
         screen.press("sensei.prod.internal", "enter")
         screen.wait_for("sensei.prod.internal")
