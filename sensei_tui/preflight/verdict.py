@@ -9,7 +9,6 @@ from sensei_tui.preflight.facts import Facts, NotKnown
 from sensei_tui.preflight.model import Finding, Status
 from sensei_tui.preflight.thresholds import Floor
 
-
 OTHERWISE = "Mend what the finding names, or waive the check with a reason."
 
 
@@ -43,7 +42,8 @@ class Check:
             verdict = Verdict(Status.UNKNOWN, f"not known: {error.unknown.why}", remedy=error.unknown.remedy)
         return Finding(
             id=self.id, area=self.area, title=self.title, status=verdict.status, summary=verdict.summary,
-            measured=verdict.measured, threshold=verdict.threshold, source=self.source, remedy=verdict.remedy or OTHERWISE,
+            measured=verdict.measured, threshold=verdict.threshold, source=self.source,
+            remedy=verdict.remedy or OTHERWISE,
             detail=verdict.detail,
         )  # fmt: skip
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sensei_tui.helm.manifest import counted, differences, objects, workloads
 from sensei_tui.deploy.prepare import chart_digest, digest
+from sensei_tui.helm.manifest import counted, differences, objects, workloads
 
 OLD = """
 ---
