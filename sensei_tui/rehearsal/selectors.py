@@ -49,7 +49,7 @@ class _Parser:
     """Recursive descent over the tokens of a label selector."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = [*_TOKEN.findall(text), ""]
+        self._tokens: list[str] = [*_TOKEN.findall(text), ""]
         self._at = 0
 
     def requirements(self) -> list[Requirement]:
@@ -226,5 +226,10 @@ def selector_text(selector: Object) -> str:
 
 def _expression(item: Object) -> str:
     key, values = item["key"], ",".join(sorted(item.get("values") or ()))
-    forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key, "DoesNotExist": f"!{key}"}
+    forms: dict[str, str] = {
+        "In": f"{key} in ({values})",
+        "NotIn": f"{key} notin ({values})",
+        "Exists": key,
+        "DoesNotExist": f"!{key}",
+    }
     return forms[item["operator"]]

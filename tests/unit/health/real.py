@@ -146,7 +146,7 @@ def claim(name: str, phase: str = "Pending", component: str = "") -> PersistentV
 
 def snapshot(*objects: Any, complete: bool = True, trouble: str = "") -> Snapshot:
     """A picture of exactly these objects."""
-    fields = {
+    fields: dict[type[Any], str] = {
         Pod: "pods", Service: "services", EndpointSlice: "endpoint_slices", PersistentVolumeClaim: "claims",
         Event: "events", Node: "nodes", Workload: "workloads",
     }  # fmt: skip

@@ -44,6 +44,17 @@ def platform(*without: str) -> list[Any]:
     return [item for name in names for item in healthy(name)]
 
 
+def words(health: Health) -> set[Word]:
+    """Every word on the board, those inside the components too."""
+    parts = health.components
+    found = {item.word for item in parts} | {item.word for item in health.nodes}
+    for pods in (health.pods, *(part.pods for part in parts)):
+        found |= {item.word for item in pods}
+    for services in (health.services, *(part.services for part in parts)):
+        found |= {item.word for item in services}
+    return found
+
+
 def part(health: Health, name: str) -> ComponentHealth:
     return next(item for item in health.components if item.name == name)
 
@@ -58,7 +69,7 @@ def test_the_tree_is_the_guides_drawing() -> None:
 def test_all_is_well() -> None:
     health = assess(snapshot(*platform(), node_ready()), {})
     assert (health.word, health.headline) == (Word.OK, "all 13 components ready")
-    assert {item.word for item in (*health.components, *health.services, *health.pods, *health.nodes)} == {Word.OK}
+    assert words(health) == {Word.OK}
     kora = part(health, "kora")
     assert (kora.ready, kora.desired, kora.workload, len(kora.pods)) == (2, 2, "Deployment/sensei-kora", 2)
     assert [(item.name, item.ready, item.total, item.ports) for item in kora.services] == [
@@ -142,9 +153,7 @@ def test_nothing_of_an_old_or_incomplete_picture_is_called_ok(how: dict[str, Any
     health = assess(snapshot(*platform(), node_ready(), **how), {})
     assert health.word is Word.UNKNOWN
     assert health.headline.startswith("not known")
-    words = [item.word for item in (*health.components, *health.pods, *health.services, *health.nodes)]
-    words += [item.word for part in health.components for item in (*part.pods, *part.services)]
-    assert set(words) == {Word.UNKNOWN}
+    assert words(health) == {Word.UNKNOWN}
     assert str(how.get("trouble", "not shown everything")).split(":")[0] in health.headline
 
 

@@ -21,7 +21,7 @@ from tests.unit.health.real import (
     workload,
 )
 
-CRASH = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 3,
+CRASH: dict[str, Any] = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 3,
          "lastState": {"terminated": {"exitCode": 1, "finishedAt": "2026-11-23T12:00:30Z"}}}  # fmt: skip
 
 
