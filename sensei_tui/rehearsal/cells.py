@@ -8,6 +8,7 @@ from typing import Any
 
 from sensei_tui.base import clock
 from sensei_tui.rehearsal.objects import Object, timestamp
+from sensei_tui.rehearsal.selectors import selector_text
 
 Cell = Callable[[Object], Any]
 NONE, UNSET, UNKNOWN = "<none>", "<unset>", "<unknown>"
@@ -90,29 +91,12 @@ def scalar(path: str, otherwise: str) -> Cell:
 
 def labels(path: str) -> Cell:
     """A map as `a=b,c=d`, in the order of its keys."""
-    return lambda obj: format_labels(at(obj, path) or {})
+    return lambda obj: ",".join(f"{key}={value}" for key, value in sorted((at(obj, path) or {}).items())) or NONE
 
 
 def selector(path: str) -> Cell:
     """A LabelSelector as the text that `kubectl get -l` takes."""
-    return lambda obj: format_selector(at(obj, path) or {})
-
-
-def format_labels(found: dict[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted(found.items())) or NONE
-
-
-def format_selector(found: Object) -> str:
-    parts = [(key, f"{key}={value}") for key, value in (found.get("matchLabels") or {}).items()]
-    parts += [(item["key"], _expression(item)) for item in found.get("matchExpressions") or ()]
-    return ",".join(shown for _, shown in sorted(parts)) or NONE
-
-
-def _expression(item: Object) -> str:
-    key, operator = item["key"], item["operator"]
-    if operator in ("Exists", "DoesNotExist"):
-        return key if operator == "Exists" else f"!{key}"
-    return f"{key} {operator.lower()} ({','.join(sorted(item.get('values') or ()))})"
+    return lambda obj: selector_text(at(obj, path) or {}) or NONE
 
 
 def members(path: str, member: str) -> Cell:

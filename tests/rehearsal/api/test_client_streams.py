@@ -94,7 +94,7 @@ def test_apply_names_the_manager_and_the_field_of_a_conflict(api: Any, core: Any
     with pytest.raises(ApiException) as refused:
         core.patch_namespaced_config_map("c", namespace, other, field_manager="two", _content_type=media)
     assert refused.value.status == 409
-    assert 'conflict with \\"one\\": .data.a' in refused.value.body
+    assert 'conflict with \\"one\\": .data.a' in str(refused.value.body)
     forced = core.patch_namespaced_config_map(
         "c", namespace, other, field_manager="two", force=True, _content_type=media
     )
@@ -130,7 +130,7 @@ def test_bookmarks_are_sent_to_who_allows_them(core: Any, namespace: str, monkey
 def test_a_log_is_followed(core: Any, namespace: str, pod: str) -> None:
     with pytest.raises(ApiException) as ambiguous:
         core.read_namespaced_pod_log(pod, namespace)
-    assert "choose one of: [one two]" in ambiguous.value.body
+    assert "choose one of: [one two]" in str(ambiguous.value.body)
     lines = watch.Watch().stream(core.read_namespaced_pod_log, pod, namespace, container="one")
     assert "registry.local/one:1 started" in next(lines)
     assert next(lines) == "ready to serve"

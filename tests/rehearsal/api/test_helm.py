@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures_cluster import RunningCluster
+from tests.fixtures_cluster import KUBECTL, RunningCluster, running_cluster
 
 pytestmark = pytest.mark.e2e
 
@@ -84,6 +84,23 @@ say(deployed=sorted(one["name"] for one in config.list() if one["status"] == "de
 """
 
 
+DRIFT = """
+import subprocess
+config.install(chart, "web", {}, **wait)
+scaled = ["/usr/bin/kubectl", "--kubeconfig", kubeconfig, "-n", namespace, "scale", "deployment/web", "--replicas=3"]
+subprocess.run(scaled, check=True, stdout=subprocess.DEVNULL)
+say(upgrade=refused(config.upgrade, chart, "web", {"replicas": 2}, timeout=30))
+say(history=[one["status"] for one in config.history("web")])
+"""
+
+PULL = """
+say(install=refused(config.install, chart, "web", {}, timeout=10, wait="watcher"))
+say(history=[one["status"] for one in config.history("web")])
+config.uninstall("web", timeout=30)
+say(left=config.list(all_states=True))
+"""
+
+
 @pytest.fixture
 def chart(tmp_path: Path) -> Path:
     for name, text in TEMPLATES.items():
@@ -111,6 +128,9 @@ def test_the_life_of_a_release(cluster: RunningCluster, chart: Path) -> None:
     assert ".spec.replicaz: field not declared in schema" in said["strict"]
     assert said["left"] == []
     assert "No resources found" in cluster.kubectl_run("-n", "helm-life", "get", "deployments").stderr
+    hooks = cluster.kubectl("-n", "helm-life", "get", "events", "--field-selector", "involvedObject.kind=Job")
+    assert hooks.count("Job completed") == 3  # Before the install and both upgrades; a rollback has none.
+    assert "No resources found" in cluster.kubectl_run("-n", "helm-life", "get", "jobs").stderr
 
 
 def test_six_installs_at_once(cluster: RunningCluster, namespace: str, chart: Path) -> None:
@@ -120,3 +140,18 @@ def test_six_installs_at_once(cluster: RunningCluster, namespace: str, chart: Pa
         cluster.kubectl("-n", namespace, "get", "deployment", "tiny-0", "-o", "json", "--show-managed-fields")
     )
     assert "helm" in {entry["manager"] for entry in found["metadata"]["managedFields"]}
+
+
+@pytest.mark.skipif(not Path(KUBECTL).exists(), reason="no kubectl on this machine")
+def test_a_field_that_another_has_changed_is_a_conflict(cluster: RunningCluster, namespace: str, chart: Path) -> None:
+    said = helm(cluster, namespace, chart, DRIFT)
+    assert 'conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas' in said["upgrade"]
+    assert said["history"] == ["deployed", "failed"]
+
+
+def test_an_installation_that_does_not_get_ready_fails_in_time(tmp_path: Path, chart: Path) -> None:
+    with running_cluster(tmp_path / "cluster", "faults: [{kind: image-pull, pod: web}]") as troubled:
+        said = helm(troubled, "default", chart, PULL)
+        assert "web" in said["install"]
+        assert said["history"] == ["failed"]
+        assert said["left"] == []

@@ -44,6 +44,17 @@ async def test_why_no_node_will_do(nodes: str, spec: dict[str, Any], words: str)
         assert (condition["type"], condition["reason"]) == ("PodScheduled", "Unschedulable")
 
 
+async def test_a_scripted_pod_stays_pending() -> None:
+    faults = "faults: [{kind: pending, pod: web, message: no luck}, {kind: pending, image: '*/p:1'}]"
+    async with simulated(faults) as found:
+        found.create(pod())
+        found.create(workload(replicas=1))
+        await found.until(lambda: len(found.events("FailedScheduling")) == 2)
+        assert sorted(found.events("FailedScheduling"))[1] == "no luck"
+        assert sorted(found.events("FailedScheduling"))[0].startswith("0/5 nodes are available: 5 Insufficient cpu.")
+        assert {item["status"]["phase"] for item in found.list("Pod")} == {"Pending"}
+
+
 async def test_a_pod_is_placed_as_soon_as_there_is_room() -> None:
     async with simulated("nodes: [{name: a, cpu: '2'}]") as found:
         found.create(pod("first", container=requests(cpu="2")))

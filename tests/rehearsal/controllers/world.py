@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -48,7 +49,7 @@ class Simulated:
     def delete(self, kind: str, name: str, **options: Any) -> None:
         self.store.delete(kinds.named(kind), NAMESPACE, name, **options)
 
-    def events(self, reason: str) -> list[str]:
+    def events(self, reason: str) -> builtins.list[str]:
         """The messages of the Events with this reason."""
         return [event["message"] for event in self.list("Event") if event["reason"] == reason]
 
