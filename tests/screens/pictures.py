@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sensei_tui.app import SenseiApp
+from sensei_tui.cluster.target import Target
 from sensei_tui.deploy.overview import GuidedStep, Overview
 from sensei_tui.health.model import (
     ComponentHealth,
@@ -234,6 +235,10 @@ class PictureSession(Session):
     @property
     def run(self) -> RunView | None:
         return self._view
+
+    @property
+    def target(self) -> Target | None:
+        return Target("kubeconfig", "prod-k8s", "sensei") if self.overview and self.overview.configured else None
 
     def refresh(self) -> None:
         self.announce(Topic.OVERVIEW)
