@@ -101,8 +101,11 @@ _DEFAULT = (
     NodeSpec("node", count=4, labels={"node.kubernetes.io/instance-type": "16c-64g"}),
     NodeSpec(
         "gpu-1", cpu="32", memory="128Gi", gpus=2,
+        # As GPU feature discovery writes them.
         labels={"nvidia.com/gpu.present": "true", "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB",
-                "nvidia.com/gpu.memory": "81920", "nvidia.com/cuda.driver.major": "580"},
+                "nvidia.com/gpu.count": "2", "nvidia.com/gpu.memory": "81920", "nvidia.com/gpu.family": "ampere",
+                "nvidia.com/gpu.compute.major": "8", "nvidia.com/gpu.compute.minor": "0",
+                "nvidia.com/cuda.driver-version.full": "580.95.05", "nvidia.com/cuda.runtime-version.full": "13.0"},
     ),
 )  # fmt: skip
 

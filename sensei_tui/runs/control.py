@@ -61,9 +61,10 @@ def send(run_dir: Path, command: str, **args: Any) -> dict[str, Any]:
             connection.sendall(msgspec.json.encode({"command": command, **args}) + b"\n")
             answer: dict[str, Any] = msgspec.json.decode(_line(connection))
     except (OSError, msgspec.DecodeError) as error:
-        run = run_dir.name
+        run, gone = run_dir.name, isinstance(error, FileNotFoundError | ConnectionRefusedError)
         raise ControlError(
-            f"The runner of run {run} does not answer.", where=str(run_dir / SOCKET), why=str(error),
+            f"The runner of run {run} does not answer.", where=str(run_dir / SOCKET),
+            why="it has ended" if gone else str(error),
             remedy=f"See whether it still runs: sensei runs show {run.partition('-')[0]}",
         ) from error  # fmt: skip
     if not answer.get("ok"):

@@ -165,3 +165,21 @@ def test_cancel_in_the_middle_then_resume(tmp_path: Path) -> None:
         states = {step.id: step.state for step in found.run().view().steps}
         assert states["release:sensei-deps"] is StepState.SKIPPED
         assert found.run().view().state is RunState.DONE
+
+
+def test_airgapped_values_with_a_local_model_on_the_gpu_node(tmp_path: Path) -> None:
+    """The guide's third YAML block: no API key, every image from the registry, the model on the node with GPUs."""
+    with rehearsed(tmp_path / "site") as found:
+        overlay = found.site.root / "values-airgapped.yaml"
+        overlay.write_text(
+            "global:\n  imageRegistry: registry.internal.example.com\nllm:\n  provider: local\n  model: llama-3-70b\n"
+            "  gpu: {enabled: true, count: 2}\npatternLibrary:\n  source: local\n  snapshotPath: /data/patterns\n"
+        )
+        del found.environ["ANTHROPIC_API_KEY"]
+        found.sensei("install", "--yes")
+        pods = found.kubectl("get", "pods")["items"]
+        images = {container["image"] for pod in pods for container in pod["spec"]["containers"]}
+        assert all(image.startswith("registry.internal.example.com/") for image in images), images
+        (llm,) = [pod for pod in pods if pod["metadata"]["name"].startswith("sensei-llm-")]
+        assert llm["spec"]["nodeName"] == "gpu-1"
+        assert "LLM" in found.sensei("status")
