@@ -1,0 +1,68 @@
+"""`sensei preflight` against simulated clusters of other sizes and with permissions taken away."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.rehearsed import rehearsed
+
+pytestmark = pytest.mark.e2e
+SMALL = """
+nodes: [{name: small, count: 2, cpu: "8", memory: 16Gi}]
+storageClasses: [{name: slow, default: true, capacity: 100Gi, binding: Immediate, expandable: false}]
+"""
+
+
+def statuses(text: str) -> dict[str, str]:
+    return {item["id"]: item["status"] for item in json.loads(text)["findings"]}
+
+
+def test_the_default_cluster_has_nothing_in_the_way(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        said = found.sensei("preflight")
+        assert "5 nodes ready (minimum 3, recommended 5)" in said
+        assert "permissions granted" in said
+        report = statuses(found.sensei("preflight", "-o", "json"))
+        assert set(report.values()) <= {"pass", "skipped"}
+        assert "id: cap.cpu" in found.sensei("preflight", "-o", "yaml")
+
+
+def test_a_small_cluster_fails_and_a_waiver_opens_the_gate(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site", SMALL) as found:
+        report = statuses(found.sensei("preflight", "-o", "json", code=1))
+        failed = {name for name, status in report.items() if status == "fail"}
+        assert failed == {"cap.nodes", "cap.cpu", "cap.memory", "cap.storage", "cap.free", "cap.fit"}
+        assert (report["sc.binding"], report["sc.expand"]) == ("warn", "warn")
+        said = found.sensei("install", "--yes", code=1)
+        assert "Preflight stops the run: 6 checks did not pass." in said
+        waive = [part for name in sorted(failed) for part in ("--waive", f"{name}=a pilot on a small cluster")]
+        waived = found.sensei("preflight", *waive)
+        assert "waived: a pilot on a small cluster" in waived
+        assert "There is no check cap.cpus" in found.sensei("preflight", "--waive", "cap.cpus=why", code=2)
+        assert "needs a reason" in found.sensei("preflight", "--waive", "cap.cpu", code=2)
+        found.sensei("preflight", "--unwaive", "cap.cpu", code=1)
+
+
+def test_a_stopped_cluster_is_a_finding_not_a_crash(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        found.sensei("site", "set", "--kubeconfig", str(found.site.kubeconfig))
+        found.sensei("rehearse", "stop")
+        report = found.sensei("preflight", "-o", "json", code=1)
+        assert statuses(report)["api.reachable"] == "fail"
+        assert statuses(report)["cap.cpu"] == "unknown"
+
+
+DENIED = """
+api:
+  deny: [{verbs: [create, patch], groups: [apps], resources: [deployments]}]
+"""
+
+
+def test_a_missing_permission_comes_as_a_rule_to_apply(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site", DENIED) as found:
+        said = found.sensei("preflight", "-q", code=1)
+        assert "not allowed: create deployments.apps, patch deployments.apps" in said
+        assert '- {apiGroups: ["apps"], resources: ["deployments"], verbs: [create, patch]}' in said
