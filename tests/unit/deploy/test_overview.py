@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sensei_tui.preflight.engine import save_report
 
 from sensei_tui.base import clock
 from sensei_tui.base.redaction import Redactor
 from sensei_tui.deploy.overview import Overview, overview
 from sensei_tui.deploy.record import Deployed, save_deployed
+from sensei_tui.preflight.engine import save_report
 from sensei_tui.preflight.model import Finding, Report, Status
 from sensei_tui.runs.journal import JournalWriter
 from sensei_tui.runs.model import Plan, PlannedStep
