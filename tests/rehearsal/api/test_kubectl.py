@@ -245,3 +245,21 @@ def test_fields_of_the_wrong_type_are_named(cluster: RunningCluster, namespace: 
     assert "failed to create typed patch object" in refused
     assert ".spec.replicas: expected numeric (int or float), got string" in refused
     assert ".spec.replicaz: field not declared in schema" in refused
+
+
+def test_wide_tables_and_tables_that_follow(cluster: RunningCluster, namespace: str) -> None:
+    inside = ("-n", namespace)
+    with cluster.kubectl_start(*inside, "get", "pods", "-o", "wide", "--watch") as following:
+        assert following.stdout is not None
+        cluster.kubectl(*inside, "apply", "-f", "-", stdin=POD)
+        header = following.stdout.readline().split()
+        assert header[:5] == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
+        assert header[5:] == ["IP", "NODE", "NOMINATED", "NODE", "READINESS", "GATES"]
+        seen: list[list[str]] = []
+        while not seen or seen[-1] != ["1/1", "Running"]:
+            seen.append(following.stdout.readline().split()[1:3])
+    assert seen[0] == ["0/1", "Pending"]
+    assert ["0/1", "ContainerCreating"] in seen
+    everywhere = cluster.kubectl("get", "pods", "-A", "--field-selector", f"metadata.namespace={namespace}")
+    assert everywhere.split()[:2] == ["NAMESPACE", "NAME"]
+    assert cluster.kubectl(*inside, "get", "all", "-o", "name") == "pod/talker\n"
