@@ -148,6 +148,7 @@ def test_esc_never_loses_an_edit(found: Rehearsed) -> None:
         screen.press("tab", "enter")
         screen.wait_for("Enter accept")
         screen.press("\x15")
+        screen.wait_for("Enter accept", gone="internal.example")
         screen.press("sensei.prod.internal", "enter")
         screen.wait_for("sensei.prod.internal")
         screen.press("escape")

@@ -59,6 +59,15 @@ def at_gate(view: RunView) -> bool:
     return bool(view.waiting)
 
 
+def await_end(directory: RunDirectory, seconds: float = 10) -> None:
+    """Until the runner's process is gone: it gives its locks back after the journal's last line."""
+    runner = directory.runner
+    deadline = time.monotonic() + seconds
+    while runner is not None and runner.alive:
+        assert time.monotonic() < deadline, "the runner does not end"
+        time.sleep(0.01)
+
+
 def kill_runner(directory: RunDirectory, number: int = signal.SIGKILL) -> None:
     """Kill it and wait until the kernel says that it is gone."""
     runner = directory.runner

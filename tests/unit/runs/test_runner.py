@@ -14,7 +14,7 @@ from sensei_tui.runs.journal import read_events, verify
 from sensei_tui.runs.lock import RunInProgress, SiteLock, site_lock_free
 from sensei_tui.runs.model import RunState, StepState
 from sensei_tui.runs.registry import NoSuchRun, active, create_run, find_run, latest, list_runs
-from tests.unit.runs.helpers import at_gate, kill_runner, plan_of, resume_toy, start_toy, until
+from tests.unit.runs.helpers import at_gate, await_end, kill_runner, plan_of, resume_toy, start_toy, until
 from tests.unit.runs.toy import SECRET
 
 pytestmark = pytest.mark.e2e
@@ -66,6 +66,7 @@ def test_only_one_run_at_a_time(world: Path) -> None:
     assert not (world / "touch-a").exists()
     (world / "gate-1.open").touch()
     until(directory, lambda view: view.state is RunState.DONE)
+    await_end(directory)
     assert site_lock_free(lock)
 
 
