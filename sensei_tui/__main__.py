@@ -6,19 +6,41 @@ import sys
 
 
 def sensei() -> None:
-    """`sensei ...`."""
-    from sensei_tui.cli import output
-    from sensei_tui.cli.main import sensei as command
-
+    """`sensei ...`; alone on a terminal, the console on the site here."""
     try:
+        if not sys.argv[1:] and _on_terminal():
+            sys.exit(_console())
+        from sensei_tui.cli import output
+        from sensei_tui.cli.main import sensei as command
+
         output.run(command, sys.argv[1:])
     except Exception:  # noqa: BLE001 - the last place: a defect is reported without its variables
+        from sensei_tui.cli import output
+
         output.report_defect()
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _console() -> int:
+    """Straight to the first picture: no command line is parsed where there is none."""
+    from sensei_tui.base.errors import SenseiError
+    from sensei_tui.console import main
+
+    try:
+        return main()
+    except SenseiError as error:
+        from sensei_tui.cli import output
+
+        output.fail(error, as_json=False)
 
 
 def sensei_tui() -> None:
     """`sensei-tui [--site DIR]`: the console on the site here."""
-    sys.argv[1:] = [*sys.argv[1:], "tui"]
+    if sys.argv[1:] or not _on_terminal():
+        sys.argv.append("tui")
     sensei()
 
 

@@ -8,20 +8,20 @@ import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text as RichText
 from textual.app import App
 from textual.binding import Binding
 from textual.filter import LineFilter
 from textual.message import Message
+from textual.screen import Screen
 from textual.theme import Theme
 
 from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.runs.model import RunState
 from sensei_tui.screens.background import in_thread
 from sensei_tui.screens.base import SenseiScreen
-from sensei_tui.screens.configure import ConfigureScreen
 from sensei_tui.screens.deploy import DeployScreen
 from sensei_tui.screens.health import HealthScreen
 from sensei_tui.screens.help import guide_page
@@ -46,14 +46,21 @@ SENSEI_THEME = Theme(
 )  # fmt: skip
 
 
+def configure_screen() -> SenseiScreen:
+    """The one screen that needs the schema, the YAML editor and its grammar: loaded when it is opened."""
+    from sensei_tui.screens.configure import ConfigureScreen
+
+    return ConfigureScreen()
+
+
 class SenseiApp(App[int]):
     """One console on one site."""
 
     CSS_PATH = [Path(__file__).parent / "styles" / "base.tcss", Path(__file__).parent / "styles" / "basic.tcss"]
     ENABLE_COMMAND_PALETTE = False
-    MODES = {
-        screen.NAME: screen
-        for screen in (HomeScreen, PreflightScreen, ConfigureScreen, DeployScreen, HealthScreen, HistoryScreen)
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        **{screen.NAME: screen for screen in (HomeScreen, PreflightScreen, DeployScreen, HealthScreen, HistoryScreen)},
+        "configure": configure_screen,
     }
     DEFAULT_MODE = "home"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
@@ -159,8 +166,7 @@ class SenseiApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leave; a run goes on. Unsaved edits are asked about first."""
-        configure = self._unsaved()
-        if configure:
+        if self._unsaved():
             question = Confirm("Leave without saving the configuration?", "The edits made here would be lost.", "leave")
             self.push_screen(question, lambda yes: self.exit(0) if yes else None)
             return
@@ -168,7 +174,7 @@ class SenseiApp(App[int]):
 
     def _unsaved(self) -> bool:
         stacks = [screen for stack in self._screen_stacks.values() for screen in stack]
-        return any(isinstance(screen, ConfigureScreen) and screen.dirty for screen in stacks)
+        return any(isinstance(screen, SenseiScreen) and screen.dirty for screen in stacks)
 
     def on_unmount(self) -> None:
         """Stop the watches; runs go on in their own processes."""

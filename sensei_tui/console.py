@@ -1,20 +1,30 @@
-"""`python -m sensei_tui.console SITE`: the console. Sets the terminal's environment before Textual is loaded."""
+"""The console: `python -m sensei_tui.console SITE`, or `sensei` alone. The terminal comes before Textual."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sensei_tui.site.site import Site
 
 
 def main() -> int:
-    """Open the console on the site named as the only argument; returns the exit code."""
+    """Open the console on the site named as the only argument, else on the one here; returns the exit code."""
+    from sensei_tui.site.site import Site
+
+    return open_on(Site.open(Path(sys.argv[1])) if len(sys.argv) > 1 else Site.find())
+
+
+def open_on(site: Site) -> int:
+    """Open the console on a site in this process."""
     from sensei_tui.terminal.profile import prepare_environment
 
     prepare_environment()
     from sensei_tui.app import run
-    from sensei_tui.site.site import Site
 
-    return run(Site.open(Path(sys.argv[1])))
+    return run(site)
 
 
 if __name__ == "__main__":

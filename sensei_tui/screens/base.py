@@ -32,6 +32,11 @@ class SenseiScreen(Screen[None]):
     ]
 
     @property
+    def dirty(self) -> bool:
+        """Whether something was edited here and not saved."""
+        return False
+
+    @property
     def sensei(self) -> SenseiApp:
         """The app, typed."""
         return cast("SenseiApp", self.app)

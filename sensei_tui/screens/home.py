@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 
 from sensei_tui.base.text import bytes_si, plural
-from sensei_tui.deploy.overview import Overview
-from sensei_tui.health.model import Health
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Topic
 from sensei_tui.widgets.dialogs import Ask, Text
 from sensei_tui.widgets.lines import Line, cell, details, labelled, line, span, word
 from sensei_tui.widgets.rows import Row, Rows
+
+if TYPE_CHECKING:
+    from sensei_tui.deploy.overview import Overview
+    from sensei_tui.health.model import Health
 
 NEXT = "What to do next:"
 
@@ -58,6 +61,7 @@ class HomeScreen(SenseiScreen):
         """The whole screen from the overview and the cluster's picture."""
         found = self.session.overview
         if found is None:
+            self.tell("reading the site")
             return
         self.tell(found.version, found.cluster, found.run)
         self.query_one("#next", Text).tell(next_lines(found, self.size.width))

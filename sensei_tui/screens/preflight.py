@@ -10,7 +10,6 @@ from textual.binding import Binding
 from textual.containers import Container
 
 from sensei_tui.base import clock
-from sensei_tui.preflight.engine import export_report
 from sensei_tui.preflight.model import Finding, Report, Status
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Topic
@@ -120,6 +119,8 @@ class PreflightScreen(FilterMixin, SenseiScreen):
         self.app.push_screen(ask, lambda path: self._export(report, path))
 
     def _export(self, report: Report, path: str | None) -> None:
+        from sensei_tui.preflight.engine import export_report
+
         if path:
             self.background(lambda: export_report(report, Path(path).expanduser()), group="export")
 

@@ -2,6 +2,7 @@
 
 Data flows one way: journals, reports and the cluster's snapshot come in and are announced by topic; intents go out
 to `deploy`, `preflight` and `runs`. Attributes hold immutable values, so a screen can draw at any moment.
+What the work needs is imported where it is done, in its thread: the first picture does not wait for it.
 """
 
 from __future__ import annotations
@@ -11,30 +12,22 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sensei_tui.base.errors import SenseiError
-from sensei_tui.cluster.client import Cluster, connect
-from sensei_tui.cluster.describe import describe, object_yaml
-from sensei_tui.cluster.snapshot import Snapshot
-from sensei_tui.cluster.store import ClusterStore
-from sensei_tui.cluster.target import Target
-from sensei_tui.deploy.overview import Overview, overview
-from sensei_tui.deploy.plans import plan_install, plan_rollback, plan_upgrade
-from sensei_tui.deploy.start import resume, start
-from sensei_tui.deploy.verify import DASHBOARD, DASHBOARD_PORT
-from sensei_tui.health.board import assess
-from sensei_tui.health.model import Health
-from sensei_tui.preflight.engine import load_report, run_preflight
-from sensei_tui.preflight.model import Report
-from sensei_tui.preflight.waivers import unwaive, waive
-from sensei_tui.rehearsal import launch
-from sensei_tui.runs.control import send
-from sensei_tui.runs.model import Plan
-from sensei_tui.runs.registry import RunDirectory, RunSummary, Watch, active, find_run, latest, list_runs
-from sensei_tui.runs.view import RunView
-from sensei_tui.site.site import Site
-from sensei_tui.site.target import target_of
-from sensei_tui.site.values import load_values
+
+if TYPE_CHECKING:
+    from sensei_tui.cluster.client import Cluster
+    from sensei_tui.cluster.snapshot import Snapshot
+    from sensei_tui.cluster.store import ClusterStore
+    from sensei_tui.cluster.target import Target
+    from sensei_tui.deploy.overview import Overview
+    from sensei_tui.health.model import Health
+    from sensei_tui.preflight.model import Report
+    from sensei_tui.runs.model import Plan
+    from sensei_tui.runs.registry import RunDirectory, RunSummary, Watch
+    from sensei_tui.runs.view import RunView
+    from sensei_tui.site.site import Site
 
 
 class Topic(StrEnum):
@@ -88,12 +81,20 @@ class Session:
     @property
     def target(self) -> Target | None:
         """The cluster and namespace, or None where none is configured."""
+        from sensei_tui.site.target import target_of
+        
+
         return target_of(self.site) if self.site.kubeconfig else None
 
     # What is read from files: cheap, any thread.
 
     def refresh(self) -> None:
         """Read the site's state again."""
+        from sensei_tui.deploy.overview import overview
+        from sensei_tui.preflight.engine import load_report
+        from sensei_tui.runs.registry import list_runs
+        
+
         self.overview = overview(self.site)
         self.report = load_report(self.site)
         self.runs = list_runs(self.site.runs)
@@ -101,6 +102,9 @@ class Session:
 
     def follow(self, directory: RunDirectory | None = None) -> None:
         """Watch this run, or the active one, or the latest."""
+        from sensei_tui.runs.registry import Watch, active, latest
+        
+
         found = directory or active(self.site.runs) or latest(self.site.runs)
         if found is None:
             return
@@ -119,6 +123,11 @@ class Session:
 
     def watch_cluster(self) -> None:
         """Connect and keep a picture of the cluster. Blocks until connected; errors become `trouble`."""
+        from sensei_tui.cluster.client import connect
+        from sensei_tui.cluster.store import ClusterStore
+        from sensei_tui.rehearsal import launch
+        
+
         target = self.target
         if target is None or self._store is not None:
             return
@@ -135,11 +144,15 @@ class Session:
         self._store, self.trouble = store, ""
 
     def _cluster_changed(self, snapshot: Snapshot) -> None:
+        from sensei_tui.health.board import assess
+
         self.snapshot = snapshot
         self.health = assess(snapshot, self._values())
         self.announce(Topic.CLUSTER)
 
     def _values(self) -> dict[str, object] | None:
+        from sensei_tui.site.values import load_values
+
         try:
             return load_values(self.site).tree
         except SenseiError:
@@ -147,6 +160,9 @@ class Session:
 
     def cluster(self) -> Cluster:
         """The connection. Raises SenseiError where there is none."""
+        from sensei_tui.cluster.client import connect
+        
+
         if self._cluster is None:
             if self.target is None:
                 raise SenseiError("No cluster is configured.", remedy="Press K on Home to name a kubeconfig.")
@@ -168,14 +184,23 @@ class Session:
 
     def describe(self, kind: str, name: str) -> str:
         """An object in words, with its events. Raises ClusterError."""
+        from sensei_tui.cluster.describe import describe
+        
+
         return describe(self.cluster(), kind, name)
 
     def object_yaml(self, kind: str, name: str) -> str:
         """An object as YAML; the data of Secrets is masked. Raises ClusterError."""
+        from sensei_tui.cluster.describe import object_yaml
+        
+
         return object_yaml(self.cluster(), kind, name)
 
     def toggle_forward(self) -> str:
         """Open a port to the dashboard and return its address; or close it and return nothing. Raises ClusterError."""
+        from sensei_tui.deploy.verify import DASHBOARD, DASHBOARD_PORT
+        
+
         if self._forward is not None:
             self._forward.close()
             self._forward = None
@@ -198,6 +223,9 @@ class Session:
 
     def rehearse(self) -> None:
         """Point the site at the simulated cluster on this machine, starting it if need be."""
+        from sensei_tui.rehearsal import launch
+        
+
         self.close()
         launch.ensure(self.site.rehearsal_dir)
         self.site = self.site.configure(rehearsal=True)
@@ -210,6 +238,9 @@ class Session:
 
     def check(self) -> None:
         """Run the preflight checks."""
+        from sensei_tui.preflight.engine import run_preflight
+        
+
 
         def progress(done: int, total: int, title: str) -> None:
             self.checking = f"{done} of {total}: {title}"
@@ -225,6 +256,10 @@ class Session:
 
     def waive(self, check: str, reason: str) -> None:
         """Accept a finding, with a reason; an empty reason takes the waiver back."""
+        from sensei_tui.preflight.engine import load_report
+        from sensei_tui.preflight.waivers import unwaive, waive
+        
+
         if reason:
             waive(self.site, check, reason)
         else:
@@ -235,6 +270,9 @@ class Session:
 
     def make_plan(self, kind: str = "install", revision: int = 0) -> None:
         """Plan an install, upgrade or rollback; nothing is changed."""
+        from sensei_tui.deploy.plans import plan_install, plan_rollback, plan_upgrade
+        
+
         self._ensure_rehearsal()
         if kind == "rollback":
             self.plan = plan_rollback(self.site, revision)
@@ -246,6 +284,9 @@ class Session:
 
     def start_plan(self) -> None:
         """Start the plan in a runner of its own and watch it."""
+        from sensei_tui.deploy.start import start
+        
+
         if self.plan is None:
             raise SenseiError("There is no plan to start.", remedy="Open the Deploy screen to make one.")
         self._ensure_rehearsal()
@@ -256,15 +297,24 @@ class Session:
 
     def resume_run(self, run_id: str = "") -> None:
         """Finish a run whose runner died or that failed."""
+        from sensei_tui.deploy.start import resume
+        from sensei_tui.runs.registry import find_run
+        
+
         self._ensure_rehearsal()
         self.follow(resume(self.site, find_run(self.site.runs, run_id or self.run_id).id))
         self.refresh()
 
     def control(self, command: str) -> None:
         """Tell the runner: `cancel`, `pause`, `resume`, `retry`."""
+        from sensei_tui.runs.control import send
+        
+
         if self._watch is not None:
             send(self._watch.directory.path, command)
 
     def _ensure_rehearsal(self) -> None:
+        from sensei_tui.rehearsal import launch
+
         if self.site.config.rehearsal:
             launch.ensure(self.site.rehearsal_dir)
