@@ -9,6 +9,7 @@ from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.text import plural
 from sensei_tui.deploy.record import Deployed, DeployedRelease, save_deployed
 from sensei_tui.deploy.release import deployed
+from sensei_tui.deploy.wait import LOOK
 from sensei_tui.deploy.world import World
 from sensei_tui.health.board import assess
 from sensei_tui.health.model import Health, Word
@@ -46,17 +47,23 @@ class VerifyPlatform:
     def do(self, context: StepContext) -> str:
         deadline = clock.monotonic() + SETTLE
         self.world.store.wait_complete(SETTLE)
-        while problems := self._problems(self._health()):
+        while problems := self._fresh_problems():
             if clock.monotonic() > deadline:
                 raise self._failed(problems)
             context.progress(0, 3, "checks", problems[0])
-            context.sleep(1)
+            context.check()
+            with context.stop.calling(self.world.changed.set):
+                self.world.changed.wait(LOOK)
         health = self._health()
         context.progress(2, 3, "checks", "pods and services are well")
         status = self._dashboard(context, deadline)
         return (
             f"{plural(len(health.pods), 'pod')}, {plural(len(health.services), 'service')}, dashboard answers {status}"
         )
+
+    def _fresh_problems(self) -> list[str]:
+        self.world.changed.clear()
+        return self._problems(self._health())
 
     def _health(self) -> Health:
         return assess(self.world.store.snapshot, self.world.prepared.values.tree)
