@@ -1,109 +1,102 @@
 """`make bench`: ratios against a reference in the same run, printed as the table kept in docs/benchmarks.md.
 
-Wall seconds of a shared machine are noisy; each figure is the median of interleaved pairs, with the spread beside it.
+Seconds of a shared machine are noisy: each figure is a median of alternated pairs, with the range beside it.
 """
 
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench.install import bare_install, rehearsed_install, simulated_site
-
+from tests.bench.install import Installs
+from tests.bench.measure import HEAD, Cost, Ratio, Work, adopt_orphans, alternated, stopwatch
 from tests.e2e.console import Console
+from tests.e2e.rehearsed import rehearsed
 
-BARE_TEXTUAL = """
+STARTS, PAINTS, INSTALLS = 25, 15, 5
+PAINTED = "Sensei"
+FILLED = "What to do next:"
+BARE_TEXTUAL = f"""
 from textual.app import App
 from textual.widgets import Static
 class Bare(App):
     def compose(self):
-        yield Static("Sensei")
+        yield Static({PAINTED!r})
 Bare().run()
 """
 
 
-@dataclass
-class Ratio:
-    """One line of the table."""
-
-    what: str
-    reference: str
-    goal: float
-    ours: list[float]
-    theirs: list[float]
-
-    @property
-    def value(self) -> float:
-        """Median of ours over median of theirs."""
-        return statistics.median(self.ours) / statistics.median(self.theirs)
-
-    def row(self) -> str:
-        """As Markdown."""
-        mine, other = statistics.median(self.ours), statistics.median(self.theirs)
-        spread = f"{min(self.ours):.3f}-{max(self.ours):.3f} s"
-        verdict = "yes" if self.value <= self.goal else "no"
-        return f"| {self.what} | {mine:.3f} s ({spread}) | {self.reference} | {other:.3f} s | {self.value:.2f}x | {self.goal}x | {verdict} |"
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Wall seconds of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def command(*arguments: str) -> Callable[[], object]:
+def process(*arguments: str) -> Work:
     """A whole process, output thrown away."""
-    return lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+
+    def work() -> Cost:
+        with stopwatch() as watch:
+            subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+        return watch.cost
+
+    return work
 
 
-def first_paint(*arguments: str, cwd: Path) -> Callable[[], object]:
-    """From the start of the process until `Sensei` stands on an 80x24 screen."""
-    env = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+def paint(command: Sequence[str], wanted: str, cwd: Path) -> Work:
+    """From the start of the process until this text stands on an 80x24 pty; then the process is killed."""
+    env = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
     env.pop("NO_COLOR", None)
 
-    def paint() -> None:
-        with Console([sys.executable, *arguments], env=env, cwd=cwd) as console:
-            console.wait_for("Sensei", timeout=30)
+    def work() -> Cost:
+        with stopwatch() as watch, Console([sys.executable, *command], env=env, cwd=cwd) as console:
+            console.wait_for(wanted, timeout=60)
+            watch.stop()
+        return watch.cost
 
-    return paint
+    return work
 
 
-def pairs(ours: Callable[[], object], theirs: Callable[[], object], count: int) -> tuple[list[float], list[float]]:
-    """Interleaved, after one of each that does not count."""
-    ours(), theirs()
-    measured = [(timed(ours), timed(theirs)) for _ in range(count)]
-    return [mine for mine, _ in measured], [other for _, other in measured]
+def starts() -> list[Ratio]:
+    """The command line."""
+    both = alternated(process("-m", "sensei_tui", "--help"), process("-c", "pass"), STARTS)
+    return [Ratio("start of `sensei --help`", "`python -c pass`", 8, *both)]
+
+
+def paints(work: Path) -> list[Ratio]:
+    """The console, on a site whose simulated cluster runs."""
+    bare = paint(["-c", BARE_TEXTUAL], PAINTED, work)
+    with rehearsed(work / "paint") as found:
+        root, tui = found.site.root, ["-m", "sensei_tui"]
+        first = alternated(paint(tui, PAINTED, root), bare, PAINTS)
+        filled = alternated(paint(tui, FILLED, root), bare, PAINTS)
+    return [
+        Ratio("first paint of Home", "first paint of a bare Textual app", 1.3, *first),
+        Ratio("Home with its steps filled in", "first paint of a bare Textual app", None, *filled),
+    ]
+
+
+def installs() -> tuple[list[Ratio], str]:
+    """Both charts, and where a run's seconds go."""
+    found = Installs()
+    ours, theirs = alternated(found.ours, found.theirs, INSTALLS)
+    table = [
+        Ratio("rehearsed `sensei install`, the whole run", "Helm alone, both charts", 1.15, ours, theirs),
+        Ratio("its release and wait steps alone", "Helm alone, both charts", 1.15, found.steps(INSTALLS), theirs),
+    ]
+    return table, found.shares(ours)
 
 
 def main() -> int:
     """Measure and print. Exit 1 if a goal is missed."""
+    adopt_orphans()
     with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        site = work / "paint"
-        subprocess.run([sys.executable, "-m", "sensei_tui", "init", str(site)], check=True, capture_output=True)
-        helping = pairs(command("-m", "sensei_tui", "--help"), command("-c", "pass"), 15)
-        tui = first_paint("-m", "sensei_tui", "--site", str(site), "tui", cwd=work)
-        painting = pairs(tui, first_paint("-c", BARE_TEXTUAL, cwd=work), 9)
-        with simulated_site(work / "site") as simulated:
-            installing = pairs(lambda: rehearsed_install(simulated), lambda: bare_install(simulated), 3)
-    table = [
-        Ratio("`sensei --help`", "`python -c pass`", 8, *helping),
-        Ratio("first paint of the console", "a bare Textual app", 1.3, *painting),
-        Ratio("a rehearsed install, both charts", "the bare Helm engine, same charts", 1.15, *installing),
-    ]
-    print("| what | median (spread) | reference | median | ratio | goal | met |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+        quick = [*starts(), *paints(Path(name))]
+    installed, shares = installs()
+    table = [*quick, *installed]
+    print(HEAD)
     for ratio in table:
         print(ratio.row())
-    return 0 if all(ratio.value <= ratio.goal for ratio in table) else 1
+    print(f"\nSeconds of the run's steps: {shares}")
+    return 0 if all(ratio.met for ratio in table) else 1
 
 
 if __name__ == "__main__":
