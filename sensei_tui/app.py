@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import traceback
@@ -22,12 +23,7 @@ from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.runs.model import RunState
 from sensei_tui.screens.background import in_thread
 from sensei_tui.screens.base import SenseiScreen
-from sensei_tui.screens.deploy import DeployScreen
-from sensei_tui.screens.health import HealthScreen
-from sensei_tui.screens.help import guide_page
-from sensei_tui.screens.history import HistoryScreen
 from sensei_tui.screens.home import HomeScreen
-from sensei_tui.screens.preflight import PreflightScreen
 from sensei_tui.screens.session import Session, Topic
 from sensei_tui.site.site import Site
 from sensei_tui.terminal.glyphs import AsciiFilter
@@ -46,11 +42,15 @@ SENSEI_THEME = Theme(
 )  # fmt: skip
 
 
-def configure_screen() -> SenseiScreen:
-    """The one screen that needs the schema, the YAML editor and its grammar: loaded when it is opened."""
-    from sensei_tui.screens.configure import ConfigureScreen
+def later(name: str) -> Callable[[], Screen[Any]]:
+    """A screen that is loaded when it is opened for the first time: Home does not wait for it."""
 
-    return ConfigureScreen()
+    def make() -> Screen[Any]:
+        module = importlib.import_module(f"sensei_tui.screens.{name}")
+        screen: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
+        return screen
+
+    return make
 
 
 class SenseiApp(App[int]):
@@ -59,8 +59,8 @@ class SenseiApp(App[int]):
     CSS_PATH = [Path(__file__).parent / "styles" / "base.tcss", Path(__file__).parent / "styles" / "basic.tcss"]
     ENABLE_COMMAND_PALETTE = False
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        **{screen.NAME: screen for screen in (HomeScreen, PreflightScreen, DeployScreen, HealthScreen, HistoryScreen)},
-        "configure": configure_screen,
+        "home": HomeScreen,
+        **{name: later(name) for name in ("configure", "preflight", "deploy", "health", "history")},
     }
     DEFAULT_MODE = "home"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
@@ -95,6 +95,10 @@ class SenseiApp(App[int]):
         self.theme = self.profile.theme
         for number in (signal.SIGHUP, signal.SIGTERM):
             self._loop_handler(number)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """After the first picture: threads that load what they need would hold it up."""
         self.background(self.session.refresh, group="refresh")
         self.background(self.session.follow, group="follow")
         self.background(self.session.watch_cluster, group="cluster")
@@ -156,6 +160,8 @@ class SenseiApp(App[int]):
 
     def action_help(self) -> None:
         """The guide's page for the screen one is on."""
+        from sensei_tui.screens.help import guide_page
+
         name = self.screen.NAME if isinstance(self.screen, SenseiScreen) else "home"
         self.push_screen(Pager(f"Help: {name}", guide_page(name)))
 

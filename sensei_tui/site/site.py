@@ -11,7 +11,7 @@ import msgspec
 
 from sensei_tui.base.errors import UsageError
 from sensei_tui.base.paths import private_dir, write_atomic
-from sensei_tui.site import splice, yamlfile
+from sensei_tui.site import yamlfile
 
 SITE_FILE = "site.yaml"
 SITE_VARIABLE = "SENSEI_SITE"
@@ -113,6 +113,8 @@ class Site:
 
     def configure(self, **changes: Any) -> Site:
         """Change site.yaml, its comments kept; the site as it is then. Raises UsageError, nothing written."""
+        from sensei_tui.site import splice
+
         file = self.root / SITE_FILE
         text = yamlfile.read(file)
         for key, value in changes.items():
