@@ -10,7 +10,7 @@ import click
 from sensei_tui.base.errors import ExitCode
 from sensei_tui.cli.install import SITE, open_site
 from sensei_tui.cli.lazy import LazyGroup
-from sensei_tui.cli.output import emit, output_option, say
+from sensei_tui.cli.output import emit, note, output_option, say
 
 if TYPE_CHECKING:
     from sensei_tui.rehearsal.launch import Running
@@ -48,10 +48,18 @@ def _show(running: Running | None, directory: Path, output: str) -> None:
 def start(site: Path | None, scenario: Path | None, output: str) -> None:
     """Start the simulated cluster; it goes on when the terminal closes, and comes back as it was left."""
     from sensei_tui.rehearsal import launch
+    from sensei_tui.rehearsal import scenario as scenarios
 
-    directory = open_site(site).rehearsal_dir
+    found = open_site(site)
+    directory = found.rehearsal_dir
     if scenario is not None:
+        scenarios.load(scenario)  # A mistake in it must not cost the cluster that runs.
         launch.stop(directory)
+    if not found.config.rehearsal and not found.config.kubeconfig:
+        found.configure(rehearsal=True)
+        note("The site uses the simulated cluster from now on; sensei site set --kubeconfig FILE ends that.")
+    elif not found.config.rehearsal:
+        note("The site goes on using its kubeconfig; sensei site set --rehearsal makes it use the simulated cluster.")
     _show(launch.ensure(directory, scenario=scenario), directory, output)
 
 

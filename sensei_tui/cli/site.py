@@ -35,20 +35,28 @@ def show(ctx: click.Context, output: str) -> None:
 @click.option("--context", help="One of its contexts; empty: its current one.")
 @click.option("--namespace", help="Where Sensei is installed.")
 @click.option("--version", help="The version of Sensei to install.")
+@click.option("--rehearsal", is_flag=True, default=None, help="Use the simulated cluster on this machine.")
 @output_option
 @click.pass_context
 def set_(
     ctx: click.Context, kubeconfig: Path | None, context: str | None, namespace: str | None, version: str | None,
-    output: str,
+    rehearsal: bool | None, output: str,
 ) -> None:  # fmt: skip
     """Change site.yaml; its comments stay."""
     found = site_of(ctx)
-    changes: dict[str, object] = {"context": context, "namespace": namespace, "version": version}
+    changes: dict[str, object] = {
+        "context": context,
+        "namespace": namespace,
+        "version": version,
+        "rehearsal": rehearsal,
+    }
     if kubeconfig is not None:
         changes |= {"kubeconfig": _checked(kubeconfig, context or ""), "rehearsal": False}
     given = {key: value for key, value in changes.items() if value is not None}
     if not given:
-        raise UsageError("Nothing to set.", remedy="Name an option: --kubeconfig, --context, --namespace, --version.")
+        raise UsageError(
+            "Nothing to set.", remedy="Name an option: --kubeconfig, --context, --namespace, --version, --rehearsal."
+        )
     _tell(found.configure(**given), output)
 
 
@@ -66,5 +74,7 @@ def _tell(found: Site, output: str) -> None:
     import msgspec
 
     facts = {"directory": str(found.root), **msgspec.to_builtins(found.config)}
-    lines = [f"  {key:<11} {', '.join(value) if isinstance(value, list) else value}" for key, value in facts.items()]
+    lines = [
+        f"  {key:<11} {', '.join(value) if isinstance(value, list | tuple) else value}" for key, value in facts.items()
+    ]
     emit(facts, lines, output)

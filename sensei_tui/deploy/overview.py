@@ -18,6 +18,7 @@ from sensei_tui.preflight.model import Report, Status
 from sensei_tui.runs.model import RunState
 from sensei_tui.runs.registry import RunSummary, list_runs
 from sensei_tui.runs.view import GOING
+from sensei_tui.site.license import license_of
 from sensei_tui.site.site import Site
 from sensei_tui.site.target import target_name
 from sensei_tui.site.validate import validate
@@ -116,9 +117,11 @@ class _Home:
 
     @property
     def stale(self) -> bool:
-        """The report is about other values."""
-        values = self.config.values
-        return self.report is not None and values is not None and self.report.values_digest != values.digest
+        """The report is about other values, or another cluster."""
+        values, report = self.config.values, self.report
+        if report is None or values is None:
+            return False
+        return report.values_digest != values.digest or report.target != target_name(self.site)
 
     # The next step.
 
@@ -147,7 +150,7 @@ class _Home:
         if self.report is None:
             return "Check the cluster and this host (press 2).", "2"
         if self.stale:
-            return "Check again: the values changed since the last check (press 2).", "2"
+            return "Check again: values or cluster changed since the last check (press 2).", "2"
         if blocking := len(self.report.blocking):
             return f"See to {plural(blocking, 'check')} that did not pass (press 2).", "2"
         return None
@@ -189,7 +192,7 @@ class _Home:
         counts = ", ".join(f"{report.count(status)} {word}" for status, word in words)
         text = f"{counts}; {_ago(report.at)}"
         if self.stale:
-            return "?", f"{text}, with other values"
+            return "?", f"{text}, with other values or another cluster"
         word = "FAIL" if report.blocking else "warn" if report.count(Status.WARN) else "ok"
         return word, text
 
@@ -232,10 +235,11 @@ def _configuration(site: Site) -> _Configuration:
 
 
 def _licence(values: Values | None) -> str:
-    found = (values.tree.get("license") if values else None) or {}
-    if not isinstance(found, dict) or not found.get("key"):
+    found = license_of(values) if values else None
+    if found is None or found.state == "missing":
         return "no key set: sensei license set"
-    return f"{found.get('organization') or 'no organization named'}   key set, not shown"
+    words = {"placeholder": "the key is a placeholder: sensei license set", "secret": "key in an existing Secret"}
+    return f"{found.organization or 'no organization named'}   {words.get(found.state, 'key set, not shown')}"
 
 
 def _ago(moment: str) -> str:

@@ -8,8 +8,9 @@ import msgspec
 
 from sensei_tui.base.paths import private_dir, write_atomic
 from sensei_tui.site.diff import Change, diff_values
+from sensei_tui.site.resolve import without_references
 from sensei_tui.site.site import Site
-from sensei_tui.site.validate import without_secrets
+from sensei_tui.site.validate import masked, without_secrets
 
 FILE = "deployed-values.json"
 
@@ -51,7 +52,9 @@ def load_deployed(site: Site) -> Deployed | None:
 def difference(site: Site, tree: dict[str, Any]) -> tuple[tuple[Change, ...], str]:
     """What these values would change of what is deployed, and in words what they are compared with."""
     found = load_deployed(site)
-    changes = tuple(diff_values(found.values if found else {}, without_secrets(tree)))
+    before = without_references(found.values, tree) if found else {}
+    # Masked on both sides: a mistyped key may hold a secret.
+    changes = tuple(diff_values(masked(before), masked(without_secrets(tree))))
     return changes, f"run {found.run} of {found.at[:10]}" if found else "nothing: Sensei is not deployed yet"
 
 

@@ -18,6 +18,10 @@ class Status(StrEnum):
     WAIVED = "waived"
 
 
+WAIVABLE = (Status.FAIL, Status.UNKNOWN, Status.WARN)
+"""What passes, or is not judged, needs no waiver."""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """Stable: `cap.cpu`, as in the check catalogue."""

@@ -13,11 +13,10 @@ from sensei_tui.base.errors import UsageError
 from sensei_tui.base.paths import write_atomic
 from sensei_tui.base.text import one_line
 from sensei_tui.preflight.catalogue import CHECKS
-from sensei_tui.preflight.model import Finding, Status
+from sensei_tui.preflight.model import WAIVABLE, Finding, Status
 from sensei_tui.site.site import Site
 
 FILE = "waivers.json"
-WAIVABLE = (Status.FAIL, Status.UNKNOWN, Status.WARN)
 
 
 class Waiver(msgspec.Struct, frozen=True, kw_only=True):

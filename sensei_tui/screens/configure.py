@@ -43,6 +43,7 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         Binding("u", "revert", "revert", id="configure.revert"),
         Binding("equals_sign", "diff", "diff", id="configure.diff"),
         Binding("slash", "filter", "filter", show=False),
+        Binding("escape", "leave", "home", show=False),
         Binding("ctrl+o", "next_file", "other file", show=False),
     ]
 
@@ -234,15 +235,22 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         return accept
 
     def _set(self, path: str, value: Any) -> None:
-        self.editor.set(path, value)
-        self._edited()
+        self._change(lambda: self.editor.set(path, value))
 
     def action_unset(self) -> None:
         """Back to the chart's default: the line is taken out of the file."""
         field = self._field()
         if field and self.editor.get(field.path) is not None:
-            self.editor.unset(field.path)
-            self._edited()
+            self._change(lambda: self.editor.unset(field.path))
+
+    def _change(self, edit: Callable[[], object]) -> None:
+        """Edit; what cannot be edited (broken YAML, an anchor) is said, and the text stays as it is."""
+        try:
+            edit()
+        except SenseiError as error:
+            self.sensei.show_error(error)
+            return
+        self._edited()
 
     def _edited(self) -> None:
         self._check()
@@ -282,7 +290,7 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         self.redraw()
         self.query_one("#fields", Rows).focus()
 
-    def key_escape(self) -> None:
+    def action_leave(self) -> None:
         """From the YAML to the form, from the form Home; what was typed stays."""
         if self.query_one("#yaml", TextArea).has_focus:
             self._leave_yaml()

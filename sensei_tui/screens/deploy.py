@@ -9,6 +9,7 @@ from textual.binding import Binding
 from textual.containers import Container
 
 from sensei_tui.base import clock
+from sensei_tui.base.errors import SenseiError
 from sensei_tui.health.model import NotReady
 from sensei_tui.runs.model import Plan, RunState
 from sensei_tui.runs.view import GOING, LogLine, RunView, StepView
@@ -126,6 +127,9 @@ class DeployScreen(FilterMixin, SenseiScreen):
         """Start the plan."""
         plan = self.session.plan
         if not self.shows_plan or plan is None:
+            return
+        if self.session.target is None:
+            self.sensei.show_error(SenseiError("No cluster is configured.", remedy="Press Esc, then K or r."))
             return
         lost = "It runs in a process of its own: you may close this terminal at any time."
         question = Confirm(f"Start {plan.kind} {plan.version} on {plan.target}?", lost, "start", "not yet")

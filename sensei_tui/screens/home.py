@@ -57,6 +57,12 @@ class HomeScreen(SenseiScreen):
 
         self.query_one(KeyLine).offer([item for item in self.BINDINGS if isinstance(item, Binding)])
 
+    def on_screen_resume(self) -> None:
+        """Ages and states are those of now."""
+        super().on_screen_resume()
+        if self.session.overview is not None:
+            self.background(self.session.refresh, group="refresh")
+
     def redraw(self) -> None:
         """The whole screen from the overview and the cluster's picture."""
         found = self.session.overview

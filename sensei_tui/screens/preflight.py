@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.containers import Container
 
 from sensei_tui.base import clock
-from sensei_tui.preflight.model import Finding, Report, Status
+from sensei_tui.preflight.model import WAIVABLE, Finding, Report, Status
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Topic
 from sensei_tui.widgets.bars import Rule
@@ -96,7 +96,7 @@ class PreflightScreen(FilterMixin, SenseiScreen):
     def action_waive(self) -> None:
         """Accept a finding with a reason, or take the waiver back."""
         finding = self._finding()
-        if finding is None:
+        if finding is None or finding.status not in (*WAIVABLE, Status.WAIVED):
             return
         if finding.status is Status.WAIVED:
             self.background(lambda: self.session.waive(finding.id, ""), group="waive")

@@ -129,6 +129,15 @@ def _is_unused(tree: dict[str, Any], path: str) -> bool:
     return bool(get_path(tree, existing)) or not met
 
 
+def without_references(deployed: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
+    """What Helm was given, without the names of Secrets that we made and the operator did not write."""
+    kept = copy.deepcopy(deployed)
+    for _, _, _, reference in _FIXED:
+        if get_path(tree, reference) is None:
+            remove_path(kept, reference)
+    return kept
+
+
 def _substituted(value: Any, at: Keys, lookup: Callable[[str, Keys], str]) -> Any:
     """A copy in which every `${NAME}` is what `lookup` says. What it says is not looked at again."""
     if isinstance(value, dict):

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from sensei_tui.app import SenseiApp
 from sensei_tui.runs.model import RunState
+from sensei_tui.site.new import create_site
 from sensei_tui.terminal.profile import RICH
 from tests.e2e.rehearsed import API_KEY, rehearsed
 
@@ -90,7 +91,7 @@ async def test_a_saved_edit_keeps_comments_and_becomes_an_upgrade(
             await until(pilot, lambda: "controlPlane:\n  replicas: 3\n" in values.read_text())
             assert "# Option 2: Local model (air-gapped)" in values.read_text()
             await pilot.press("escape")
-            await shown(pilot, "values changed")
+            await shown(pilot, "values or cluster changed")
             await pilot.press("3")
             await shown(pilot, "The plan: upgrade", "controlPlane.replicas: 3")
 
@@ -117,3 +118,26 @@ async def test_a_failing_component_is_shown_with_its_reason(tmp_path: Path, monk
             await shown(pilot, "Run 0001 was cancelled")
             await pilot.press("4")
             await shown(pilot, "KORA", "0/2", "DEGRADED")
+
+
+async def test_broken_yaml_is_said_and_nothing_of_it_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Esc leads from the YAML to the form; a field cannot be edited in a file that is no YAML, and the text stays."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", API_KEY)
+    site = create_site(tmp_path / "site", name="test")
+    app = SenseiApp(site, RICH)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shown(pilot, "none configured")
+        await pilot.press("1")
+        await shown(pilot, "Domain")
+        await pilot.press("v")
+        await shown(pilot, "Values of Sensei")
+        await pilot.press("colon", "colon", "left_square_bracket")
+        await shown(pilot, "YAML is broken", "not saved")
+        await pilot.press("escape")
+        await shown(pilot, "Configure", "Domain", "YAML is broken")
+        await pilot.press("enter")
+        await shown(pilot, "Enter accept")
+        await pilot.press("x", "enter")
+        await shown(pilot, "It did not work")
+        await pilot.press("escape", "v")
+        await shown(pilot, "::[")

@@ -66,3 +66,24 @@ def test_a_missing_permission_comes_as_a_rule_to_apply(tmp_path: Path) -> None:
         said = found.sensei("preflight", "-q", code=1)
         assert "not allowed: create deployments.apps, patch deployments.apps" in said
         assert '- {apiGroups: ["apps"], resources: ["deployments"], verbs: [create, patch]}' in said
+
+
+def test_a_mistake_in_a_scenario_does_not_cost_the_cluster_that_runs(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        bad = tmp_path / "bad.yaml"
+        bad.write_text("faults: [{kind: foo}]\n")
+        said = found.sensei("rehearse", "start", "--scenario", str(bad), code=2)
+        assert "The scenario is wrong." in said
+        assert "answers at" in found.sensei("rehearse", "status")
+
+
+def test_a_new_site_can_be_made_a_rehearsal_from_the_command_line(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        new = str(tmp_path / "new")
+        found.sensei("init", new)
+        assert "No cluster is configured" in found.sensei("--site", new, "status", code=3)
+        try:
+            assert "uses the simulated cluster from now on" in found.sensei("--site", new, "rehearse", "start")
+            assert "5 nodes ready" in found.sensei("--site", new, "preflight")
+        finally:
+            found.sensei("--site", new, "rehearse", "stop")

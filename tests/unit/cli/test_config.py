@@ -150,3 +150,13 @@ def test_schema_lists_settings(site: Path) -> None:
     assert len(every) > 100
     assert all(item["path"] and item["description"] and item["type"] for item in every)
     assert sensei(site, "config", "schema", "llm.gpus").code == 2
+
+
+def test_diff_shows_nothing_that_stands_where_no_setting_is(site: Path) -> None:
+    """A mistyped key may hold a secret."""
+    file = site / "values.yaml"
+    file.write_text(file.read_text() + "\npostgresqI:\n  password: planted-typo-41\n")
+    (site / "license.yaml").write_text("license: planted-typo-41-key\n")
+    done = sensei(site, "config", "diff")
+    assert "postgresqI.password" in done.stdout
+    assert "planted-typo-41" not in done.stdout + done.stderr

@@ -17,6 +17,7 @@ from sensei_tui.runs.journal import JournalWriter
 from sensei_tui.runs.model import Plan, PlannedStep
 from sensei_tui.runs.registry import RunDirectory, create_run
 from sensei_tui.site.site import Site
+from sensei_tui.site.target import target_name
 from sensei_tui.site.values import load_values
 
 VALUES = "license:\n  key: a-license-key\n  organization: Example\n"
@@ -36,7 +37,9 @@ def report(site: Site, *statuses: Status, digest: str = "") -> None:
         for number, status in enumerate(statuses)
     )
     values = digest or load_values(site).digest
-    save_report(site, Report(at=clock.stamp(), seconds=1, target="prod", values_digest=values, findings=findings))
+    save_report(
+        site, Report(at=clock.stamp(), seconds=1, target=target_name(site), values_digest=values, findings=findings)
+    )
 
 
 def run_that(site: Site, *events: tuple[str, dict[str, object]]) -> RunDirectory:
