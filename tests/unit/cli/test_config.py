@@ -158,5 +158,5 @@ def test_diff_shows_nothing_that_stands_where_no_setting_is(site: Path) -> None:
     file.write_text(file.read_text() + "\npostgresqI:\n  password: planted-typo-41\n")
     (site / "license.yaml").write_text("license: planted-typo-41-key\n")
     done = sensei(site, "config", "diff")
-    assert "postgresqI.password" in done.stdout
-    assert "planted-typo-41" not in done.stdout + done.stderr
+    assert "postgresqI.password" in done.out
+    assert "planted-typo-41" not in done.said
