@@ -138,8 +138,8 @@ class HealthScreen(FilterMixin, SenseiScreen):
         """Open a port on this machine to the dashboard, or close it."""
 
         def show(url: str) -> None:
-            text = f"\n The dashboard answers at {url} on this machine while this console runs.\n\n"
-            text += " From another machine: ssh -L 8080:" + url.removeprefix("http://") + " THIS-HOST\n"
+            text = f"\n The dashboard answers at {url}\n on this machine while this console runs.\n\n"
+            text += " From another machine:\n ssh -L 8080:" + url.removeprefix("http://") + " THIS-HOST\n"
             self.app.push_screen(Pager("dashboard", paragraphs(text if url else "\n The port is closed.")))
 
         self.background(self.session.toggle_forward, show, group="forward")

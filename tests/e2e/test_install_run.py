@@ -16,6 +16,7 @@ from sensei_tui.deploy.record import load_deployed
 from sensei_tui.runs.journal import read_events, verify
 from sensei_tui.runs.model import RunState, StepState
 from tests.e2e.rehearsed import Rehearsed, ended, in_step, rehearsed
+from tests.fixtures_cluster import KUBECTL
 
 pytestmark = pytest.mark.e2e
 
@@ -113,7 +114,7 @@ def test_upgrade_shows_and_brings_the_change_and_rollback_takes_it_back(installe
 def test_drift_is_found_before_anything_is_written(installed: Rehearsed) -> None:
     values = installed.site.root / "values.yaml"
     values.write_text(values.read_text().replace("kora:\n    replicas: 3", "kora:\n    replicas: 4"))
-    command = ["/usr/bin/kubectl", f"--kubeconfig={installed.site.kubeconfig}", "-n", "sensei", "scale",
+    command = [KUBECTL, f"--kubeconfig={installed.site.kubeconfig}", "-n", "sensei", "scale",
                "deployment/sensei-kora", "--replicas=5"]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "HOME": str(installed.site.root)})
     said = installed.sensei("upgrade", "--yes", code=1)
