@@ -71,7 +71,8 @@ class WaitReady:
         """The generation of each object as Helm just left it: a picture from before that says nothing of its end."""
         found: dict[str, int] = {}
         cluster, namespace = self.world.cluster, self.world.namespace
-        for kind in {name.partition("/")[0] for name in names}:
+        # A plan that lists nothing (a rollback) waits for every workload.
+        for kind in {name.partition("/")[0] for name in names} or ("Deployment", "StatefulSet"):
             for item in cluster.read_list(cluster.kind(kind).path(namespace), Workload).items:
                 found[f"{kind}/{item.metadata.name}"] = item.metadata.generation
         return found

@@ -82,7 +82,6 @@ class Session:
     def target(self) -> Target | None:
         """The cluster and namespace, or None where none is configured."""
         from sensei_tui.site.target import target_of
-        
 
         return target_of(self.site) if self.site.kubeconfig else None
 
@@ -93,7 +92,6 @@ class Session:
         from sensei_tui.deploy.overview import overview
         from sensei_tui.preflight.engine import load_report
         from sensei_tui.runs.registry import list_runs
-        
 
         self.overview = overview(self.site)
         self.report = load_report(self.site)
@@ -103,7 +101,6 @@ class Session:
     def follow(self, directory: RunDirectory | None = None) -> None:
         """Watch this run, or the active one, or the latest."""
         from sensei_tui.runs.registry import Watch, active, latest
-        
 
         found = directory or active(self.site.runs) or latest(self.site.runs)
         if found is None:
@@ -126,7 +123,6 @@ class Session:
         from sensei_tui.cluster.client import connect
         from sensei_tui.cluster.store import ClusterStore
         from sensei_tui.rehearsal import launch
-        
 
         target = self.target
         if target is None or self._store is not None:
@@ -161,7 +157,6 @@ class Session:
     def cluster(self) -> Cluster:
         """The connection. Raises SenseiError where there is none."""
         from sensei_tui.cluster.client import connect
-        
 
         if self._cluster is None:
             if self.target is None:
@@ -185,21 +180,18 @@ class Session:
     def describe(self, kind: str, name: str) -> str:
         """An object in words, with its events. Raises ClusterError."""
         from sensei_tui.cluster.describe import describe
-        
 
         return describe(self.cluster(), kind, name)
 
     def object_yaml(self, kind: str, name: str) -> str:
         """An object as YAML; the data of Secrets is masked. Raises ClusterError."""
         from sensei_tui.cluster.describe import object_yaml
-        
 
         return object_yaml(self.cluster(), kind, name)
 
     def toggle_forward(self) -> str:
         """Open a port to the dashboard and return its address; or close it and return nothing. Raises ClusterError."""
         from sensei_tui.deploy.verify import DASHBOARD, DASHBOARD_PORT
-        
 
         if self._forward is not None:
             self._forward.close()
@@ -224,7 +216,6 @@ class Session:
     def rehearse(self) -> None:
         """Point the site at the simulated cluster on this machine, starting it if need be."""
         from sensei_tui.rehearsal import launch
-        
 
         self.close()
         launch.ensure(self.site.rehearsal_dir)
@@ -239,8 +230,6 @@ class Session:
     def check(self) -> None:
         """Run the preflight checks."""
         from sensei_tui.preflight.engine import run_preflight
-        
-
 
         def progress(done: int, total: int, title: str) -> None:
             self.checking = f"{done} of {total}: {title}"
@@ -258,7 +247,6 @@ class Session:
         """Accept a finding, with a reason; an empty reason takes the waiver back."""
         from sensei_tui.preflight.engine import load_report
         from sensei_tui.preflight.waivers import unwaive, waive
-        
 
         if reason:
             waive(self.site, check, reason)
@@ -271,7 +259,6 @@ class Session:
     def make_plan(self, kind: str = "install", revision: int = 0) -> None:
         """Plan an install, upgrade or rollback; nothing is changed."""
         from sensei_tui.deploy.plans import plan_install, plan_rollback, plan_upgrade
-        
 
         self._ensure_rehearsal()
         if kind == "rollback":
@@ -285,7 +272,6 @@ class Session:
     def start_plan(self) -> None:
         """Start the plan in a runner of its own and watch it."""
         from sensei_tui.deploy.start import start
-        
 
         if self.plan is None:
             raise SenseiError("There is no plan to start.", remedy="Open the Deploy screen to make one.")
@@ -299,7 +285,6 @@ class Session:
         """Finish a run whose runner died or that failed."""
         from sensei_tui.deploy.start import resume
         from sensei_tui.runs.registry import find_run
-        
 
         self._ensure_rehearsal()
         self.follow(resume(self.site, find_run(self.site.runs, run_id or self.run_id).id))
@@ -308,7 +293,6 @@ class Session:
     def control(self, command: str) -> None:
         """Tell the runner: `cancel`, `pause`, `resume`, `retry`."""
         from sensei_tui.runs.control import send
-        
 
         if self._watch is not None:
             send(self._watch.directory.path, command)

@@ -87,7 +87,14 @@ def _events(until: str) -> list[Event]:
         rows.append(("log", key, {"source": "helm", "text": f"created objects of {key}"}))
         rows.append(("step.finished", key, {"state": "ok", "seconds": seconds, "detail": detail}))
     return [
-        Event(seq=number, at=f"2026-11-23T23:{50 + number // 12:02d}:{number % 12 * 5:02d}.000Z", type=type, prev="", step=step, data=data)
+        Event(
+            seq=number,
+            at=f"2026-11-23T23:{50 + number // 12:02d}:{number % 12 * 5:02d}.000Z",
+            type=type,
+            prev="",
+            step=step,
+            data=data,
+        )
         for number, (type, step, data) in enumerate(rows, 1)
     ]
 
@@ -153,7 +160,12 @@ def _component(name: str, title: str, group: str, why: Why | None) -> ComponentH
         for number in range(2)
     )  # fmt: skip
     service = ServiceHealth(
-        name=f"sensei-{name}", type="ClusterIP", ports="80/TCP", ready=ready, total=2, word=Word.WARN if why else Word.OK
+        name=f"sensei-{name}",
+        type="ClusterIP",
+        ports="80/TCP",
+        ready=ready,
+        total=2,
+        word=Word.WARN if why else Word.OK,
     )
     return ComponentHealth(
         name=name, title=title, group=group, word=Word.WARN if why else Word.OK, ready=ready, desired=2,

@@ -17,7 +17,15 @@ LOOKS: dict[str, tuple[Profile, tuple[int, int]]] = {
     "colour": (RICH, (80, 24)),
     "wide": (RICH, (132, 43)),
 }
-SCREENS = {"home": (), "configure": ("1",), "preflight": ("2",), "deploy": ("3",), "health": ("4",), "history": ("5",), "help": ("?",)}
+SCREENS = {
+    "home": (),
+    "configure": ("1",),
+    "preflight": ("2",),
+    "deploy": ("3",),
+    "health": ("4",),
+    "history": ("5",),
+    "help": ("?",),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +38,12 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("screen", SCREENS)
 def test_picture(
-    screen: str, look: str, state: str, tmp_path: Path, snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
+    screen: str,
+    look: str,
+    state: str,
+    tmp_path: Path,
+    snap_compare: Callable[..., bool],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     profile, size = LOOKS[look]
     # An SVG shows the terminal's own colour without colours as black on black: the pictures of the serial profile
