@@ -7,11 +7,12 @@ DEMO   ?= demo-site
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench snapshots clean
+.PHONY: help demo test test-cluster check bench snapshots clean
 
 help:
 	@echo "make demo    install into $(VENV) and open the console on a rehearsal site (no cluster needed)"
 	@echo "make test    install into $(VENV) and run every test that needs no extra server"
+	@echo "make test-cluster   build a real Kubernetes (Go needed, minutes at first), run the tests that use it"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make bench   the benchmarks of docs/benchmarks.md"
 
@@ -32,6 +33,10 @@ demo: $(BIN)/.ready
 
 test: $(BIN)/.ready-dev
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q
+
+test-cluster: $(BIN)/.ready-dev
+	@$(BIN)/python -m tests.cluster build
+	@SENSEI_TEST_CLUSTER=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q tests/cluster tests/differential
 
 check: $(BIN)/.ready-dev
 	@$(BIN)/ruff check .

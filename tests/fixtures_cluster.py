@@ -1,4 +1,4 @@
-"""A simulated cluster for tests: the real server on a loopback port, its loop in a thread of the test process."""
+"""Clusters for tests: what is asked of any API server, and a simulated one in a thread of the test process."""
 
 from __future__ import annotations
 
@@ -34,36 +34,14 @@ class Reply(NamedTuple):
     body: Any
 
 
-class RunningCluster:
-    """A started cluster: `kubeconfig` for real clients, `store` through `call` (which runs in the server's loop)."""
+class Client:
+    """Somebody's access to an API server: single requests as on the wire, and kubectl."""
 
-    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop) -> None:
-        self.host = host
-        self._loop = loop
-
-    @property
-    def kubeconfig(self) -> Path:
-        return self.host.kubeconfig
-
-    @property
-    def url(self) -> str:
-        return self.host.identity.url
-
-    @property
-    def token(self) -> str:
-        return self.host.identity.token
-
-    @property
-    def ca(self) -> Path:
-        return self.host.directory / "tls" / "ca.crt"
-
-    def call(self, function: Callable[[Store], T]) -> T:
-        """Run `function(store)` in the server's loop and return its result."""
-
-        async def within() -> T:
-            return function(self.host.store)
-
-        return asyncio.run_coroutine_threadsafe(within(), self._loop).result(30)
+    def __init__(self, kubeconfig: Path, url: str, token: str, ca: Path) -> None:
+        self.kubeconfig = kubeconfig
+        self.url = url
+        self.token = token
+        self.ca = ca
 
     def request(
         self, method: str, path: str, body: Any = None, *, media: str = "application/json", token: str | None = None,
@@ -92,7 +70,7 @@ class RunningCluster:
 
     def _connect(self) -> http.client.HTTPSConnection:
         context = ssl.create_default_context(cafile=str(self.ca))
-        return http.client.HTTPSConnection("127.0.0.1", self.host.identity.port, timeout=20, context=context)
+        return http.client.HTTPSConnection(self.url.removeprefix("https://"), timeout=20, context=context)
 
     @staticmethod
     def _send(
@@ -137,9 +115,27 @@ class RunningCluster:
                 running.kill()
 
     def _kubectl(self, arguments: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
-        cache = self.host.directory / "kubectl-cache"
-        command = [KUBECTL, f"--kubeconfig={self.kubeconfig}", f"--cache-dir={cache}", *arguments]
-        return command, {**os.environ, "HOME": str(self.host.directory)}
+        home = self.kubeconfig.parent
+        command = [KUBECTL, f"--kubeconfig={self.kubeconfig}", f"--cache-dir={home / 'kubectl-cache'}", *arguments]
+        return command, {**os.environ, "HOME": str(home)}
+
+
+class RunningCluster(Client):
+    """A started simulated cluster and its administrator; `store` through `call` (which runs in the server's loop)."""
+
+    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop) -> None:
+        identity = host.identity
+        super().__init__(host.kubeconfig, identity.url, identity.token, host.directory / "tls" / "ca.crt")
+        self.host = host
+        self._loop = loop
+
+    def call(self, function: Callable[[Store], T]) -> T:
+        """Run `function(store)` in the server's loop and return its result."""
+
+        async def within() -> T:
+            return function(self.host.store)
+
+        return asyncio.run_coroutine_threadsafe(within(), self._loop).result(30)
 
 
 @contextmanager

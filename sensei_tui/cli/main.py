@@ -15,6 +15,7 @@ COMMANDS = {
     "config": ("sensei_tui.cli.config:config", "Show, change, check and compare the values."),
     "license": ("sensei_tui.cli.license:license", "Set the licence key, or show it masked."),
     "preflight": ("sensei_tui.cli.preflight:preflight", "Will it fit, and what is in the way?"),
+    "access": ("sensei_tui.cli.access:access", "The permissions an operator needs, for an administrator to apply."),
     "install": ("sensei_tui.cli.install:install", "Install both charts in a run that outlives the terminal."),
     "upgrade": ("sensei_tui.cli.upgrade:upgrade", "Bring changed values or a new chart version to the cluster."),
     "rollback": ("sensei_tui.cli.upgrade:rollback", "Go back to an earlier revision of the release sensei."),

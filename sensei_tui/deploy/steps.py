@@ -111,7 +111,7 @@ class Namespace:
         name, cluster = self.world.namespace, self.world.cluster
         made = not cluster.exists("Namespace", name)
         if made:
-            cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+            cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
             context.log("runner", f"created Namespace/{name}", f"Namespace/{name}")
         context.hold(held_lease(cluster, name, self.world.holder, context))
         self.world.narrator.see(self.world.store.snapshot)

@@ -11,7 +11,7 @@ from sensei_tui.base.errors import UsageError
 from sensei_tui.base.text import plural
 from sensei_tui.cluster.client import Cluster, connect
 from sensei_tui.cluster.kinds import Kind, Kinds
-from sensei_tui.preflight import cluster_facts, fsync, host_facts, needs, nvml
+from sensei_tui.preflight import access, cluster_facts, fsync, host_facts, needs, nvml
 from sensei_tui.preflight.cluster_facts import ask
 from sensei_tui.preflight.facts import ClusterFacts, Facts, HostFacts, Needs, Unknown
 from sensei_tui.site.charts import CHARTS
@@ -101,7 +101,11 @@ class Collector:
 
     def _denied(self, cluster: Cluster) -> Any:
         found = self._found["needs"]
-        return found if isinstance(found, Unknown) else cluster_facts.denied(cluster, found.permissions)
+        if isinstance(found, Unknown):
+            return found
+        there = ask(lambda: cluster.exists("Namespace", self._site.config.namespace)) is True
+        wanted = [item for item in found.permissions if not (there and item == access.CREATE_NAMESPACE)]
+        return cluster_facts.denied(cluster, wanted)
 
     # This host.
 

@@ -13,35 +13,12 @@ from sensei_tui.cluster.snapshot import Pod, PodSpec
 from sensei_tui.health.nodes import GPU, pod_requests
 from sensei_tui.helm import manifest
 from sensei_tui.helm.engine import render_offline
+from sensei_tui.preflight import access
 from sensei_tui.preflight.facts import ClaimNeed, Needs, Permission, PodNeed
 from sensei_tui.site.charts import CHARTS, chart_dir
 from sensei_tui.site.resolve import resolve
 from sensei_tui.site.site import Site
 from sensei_tui.site.values import Values
-
-HELM_VERBS = ("get", "list", "watch", "create", "patch", "delete")
-"""What the Helm engine does with every kind of object in a chart (seen on the wire)."""
-OURS = (
-    ("", "secrets", (*HELM_VERBS, "update")),
-    ("", "pods", ("get", "list", "watch")),
-    ("", "pods/log", ("get",)),
-    ("", "pods/portforward", ("create",)),
-    ("", "services", ("get", "list", "watch")),
-    ("", "events", ("list", "watch")),
-    ("", "persistentvolumeclaims", ("list", "watch")),
-    ("apps", "replicasets", ("list", "watch")),
-    ("discovery.k8s.io", "endpointslices", ("list", "watch")),
-    ("coordination.k8s.io", "leases", ("get", "create", "update")),
-)
-"""What runs and the health board do beside Helm, in the namespace."""
-CLUSTER_WIDE = (
-    ("", "namespaces", ("get", "create"), False),
-    ("", "nodes", ("list", "watch"), True),
-    ("", "pods", ("list",), True),
-    ("storage.k8s.io", "storageclasses", ("list",), True),
-    ("storage.k8s.io", "csistoragecapacities", ("list",), True),
-)
-"""The same outside the namespace; those that are True only feed checks and the board."""
 
 
 def render(site: Site, values: Values) -> dict[str, str]:
@@ -59,7 +36,7 @@ def needs_of(manifests: Mapping[str, str], namespace: str, kind_of: Any) -> Need
     return Needs(
         pods=pods,
         claims=tuple(claim for item in objects for claim in _claims(item)),
-        permissions=tuple(sorted(permissions | set(_ours(namespace)))),
+        permissions=tuple(sorted(permissions | set(access.permissions(namespace)))),
         gpus=max((pod.amounts[GPU] for pod in pods), default=0),
     )
 
@@ -95,14 +72,4 @@ def _claim(name: str, spec: Mapping[str, Any]) -> ClaimNeed:
 
 def _of_kind(kind: Kind, namespace: str) -> Iterator[Permission]:
     group = kind.version.rpartition("/")[0]
-    for verb in HELM_VERBS:
-        yield Permission(group, kind.plural, verb, namespace if kind.namespaced else "")
-
-
-def _ours(namespace: str) -> Iterator[Permission]:
-    for group, resource, verbs in OURS:
-        for verb in verbs:
-            yield Permission(group, resource, verb, namespace)
-    for group, resource, verbs, optional in CLUSTER_WIDE:
-        for verb in verbs:
-            yield Permission(group, resource, verb, "", optional)
+    yield from access.chart_permissions(group, kind.plural, namespace if kind.namespaced else "")

@@ -102,25 +102,9 @@ class Claims:
         return taken + size_of(claim["spec"]["resources"]["requests"]) <= quantity.parse(spec.capacity)
 
     def _bind(self, claim: Object, storage: Object) -> None:
-        found, spec = claim["metadata"], claim["spec"]
-        name = f"pvc-{found['uid']}"
-        capacity = {"storage": spec["resources"]["requests"]["storage"]}
-        self._world.create(VOLUME, {
-            "metadata": {
-                "name": name, "finalizers": [],
-                "annotations": {"pv.kubernetes.io/provisioned-by": storage["provisioner"]},
-            },
-            "spec": {
-                "capacity": capacity, "accessModes": spec["accessModes"], "volumeMode": spec.get("volumeMode"),
-                "storageClassName": storage["metadata"]["name"],
-                "persistentVolumeReclaimPolicy": storage.get("reclaimPolicy", "Delete"),
-                "claimRef": {
-                    "kind": "PersistentVolumeClaim", "apiVersion": "v1", "name": found["name"],
-                    "namespace": found["namespace"], "uid": found["uid"],
-                },
-                "csi": {"driver": storage["provisioner"], "volumeHandle": name},
-            },
-        })  # fmt: skip
+        volume, spec = volume_for(claim, storage), claim["spec"]
+        name, capacity = volume["metadata"]["name"], volume["spec"]["capacity"]
+        self._world.create(VOLUME, volume)
         self._world.set_status(VOLUME, self._world.store.peek(VOLUME, "", name), phase="Bound")
         self._world.change(CLAIM, claim, lambda new: _bound_to(new, name, storage["provisioner"]))
         self._world.set_status(CLAIM, claim, phase="Bound", capacity=capacity, accessModes=spec["accessModes"])
@@ -139,6 +123,28 @@ class Claims:
         self._world.event(
             CLAIM, claim, "FileSystemResizeSuccessful", "MountVolume.NodeExpandVolume succeeded", "kubelet"
         )
+
+
+def volume_for(claim: Object, storage: Object) -> Object:
+    """The PersistentVolume that a provisioner makes for a claim of a StorageClass."""
+    found, spec = claim["metadata"], claim["spec"]
+    name = f"pvc-{found['uid']}"
+    return {
+        "metadata": {
+            "name": name, "finalizers": [],
+            "annotations": {"pv.kubernetes.io/provisioned-by": storage["provisioner"]},
+        },
+        "spec": {
+            "capacity": {"storage": spec["resources"]["requests"]["storage"]}, "accessModes": spec["accessModes"],
+            "volumeMode": spec.get("volumeMode"), "storageClassName": storage["metadata"]["name"],
+            "persistentVolumeReclaimPolicy": storage.get("reclaimPolicy", "Delete"),
+            "claimRef": {
+                "kind": "PersistentVolumeClaim", "apiVersion": "v1", "name": found["name"],
+                "namespace": found["namespace"], "uid": found["uid"],
+            },
+            "csi": {"driver": storage["provisioner"], "volumeHandle": name},
+        },
+    }  # fmt: skip
 
 
 def bound(claim: Object) -> bool:

@@ -9,6 +9,7 @@ from sensei_tui.rehearsal import kinds
 from sensei_tui.rehearsal.controllers.claims import CLASS
 from sensei_tui.rehearsal.controllers.owned import POD
 from sensei_tui.rehearsal.controllers.world import World
+from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object
 from sensei_tui.rehearsal.scenario import GPU, NodeSpec, StorageSpec
 
@@ -21,7 +22,8 @@ _GONE = "node.kubernetes.io/not-ready"
 
 def register(world: World) -> None:
     """Make nodes and storage those of the scenario; pods of nodes that are gone go too."""
-    wanted = {name: _node(world, spec, name) for spec in world.scenario.nodes for name in spec.names()}
+    now = world.now()
+    wanted = {name: node_object(spec, name, now) for spec in world.scenario.nodes for name in spec.names()}
     for node in list(world.store.select(NODE)):
         if node["metadata"]["name"] not in wanted:
             world.store.delete(NODE, "", node["metadata"]["name"])
@@ -39,7 +41,8 @@ def register(world: World) -> None:
         _storage(world, storage, number)
 
 
-def _node(world: World, spec: NodeSpec, name: str) -> Object:
+def node_object(spec: NodeSpec, name: str, now: str) -> Object:
+    """A Node as its kubelet registers it; `now` is a timestamp."""
     sizes = {
         "cpu": spec.cpu, "memory": spec.memory, "ephemeral-storage": spec.storage, "pods": str(spec.pods),
         "hugepages-1Gi": "0", "hugepages-2Mi": "0", **({GPU: str(spec.gpus)} if spec.gpus else {}),
@@ -55,7 +58,7 @@ def _node(world: World, spec: NodeSpec, name: str) -> Object:
         "spec": {**({"taints": taints} if taints else {}), **({"unschedulable": True} if spec.unschedulable else {})},
         "status": {
             "addresses": [{"type": "InternalIP", "address": node_address(name)}, {"type": "Hostname", "address": name}],
-            "allocatable": sizes, "capacity": dict(sizes), "conditions": _conditions(world, spec),
+            "allocatable": sizes, "capacity": dict(sizes), "conditions": _conditions(spec, now),
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
             "nodeInfo": {
                 "architecture": "amd64", "bootID": str(uuid.UUID(identity[:32])), "machineID": identity[:32],
@@ -73,8 +76,7 @@ def node_address(name: str) -> str:
     return f"10.20.{digest[0]}.{digest[1] % 254 + 1}"
 
 
-def _conditions(world: World, spec: NodeSpec) -> list[Object]:
-    now = world.now()
+def _conditions(spec: NodeSpec, now: str) -> list[Object]:
     pressures = (
         ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
         ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -90,19 +92,30 @@ def _conditions(world: World, spec: NodeSpec) -> list[Object]:
     return [*rows, {"type": "Ready", **last, **times}]
 
 
+def storage_objects(spec: StorageSpec, number: int) -> tuple[tuple[Kind, Object], ...]:
+    """What an administrator and a CSI driver create for a StorageClass; the last is the driver's CSIStorageCapacity."""
+    storage = {
+        "metadata": {"name": spec.name, "annotations": {_DEFAULT_CLASS: "true"} if spec.default else {}},
+        "provisioner": spec.provisioner, "parameters": spec.parameters, "reclaimPolicy": "Delete",
+        "volumeBindingMode": spec.binding, "allowVolumeExpansion": spec.expandable,
+    }  # fmt: skip
+    driver = {
+        "metadata": {"name": spec.provisioner}, "spec": {"storageCapacity": True, "attachRequired": False}
+    }  # fmt: skip
+    capacity = {
+        "metadata": {"name": f"csisc-{number}", "namespace": "kube-system"}, "storageClassName": spec.name,
+        "capacity": spec.capacity, "nodeTopology": {},
+    }  # fmt: skip
+    return (CLASS, storage), (_DRIVER, driver), (_CAPACITY, capacity)
+
+
 def _storage(world: World, spec: StorageSpec, number: int) -> None:
-    if not world.find(CLASS, "", spec.name):
-        world.create(CLASS, {
-            "metadata": {"name": spec.name, "annotations": {_DEFAULT_CLASS: "true"} if spec.default else {}},
-            "provisioner": spec.provisioner, "parameters": spec.parameters, "reclaimPolicy": "Delete",
-            "volumeBindingMode": spec.binding, "allowVolumeExpansion": spec.expandable,
-        })  # fmt: skip
-    if not world.find(_DRIVER, "", spec.provisioner):
-        world.create(_DRIVER, {"metadata": {"name": spec.provisioner}, "spec": {"storageCapacity": True}})
-    capacity = {"storageClassName": spec.name, "capacity": spec.capacity, "nodeTopology": {}}
-    live = world.find(_CAPACITY, "kube-system", f"csisc-{number}")
+    *fixed, (kind, capacity) = storage_objects(spec, number)
+    for one, obj in fixed:
+        if not world.find(one, "", obj["metadata"]["name"]):
+            world.create(one, obj)
+    live = world.find(kind, "kube-system", capacity["metadata"]["name"])
     if live is None:
-        metadata = {"name": f"csisc-{number}", "namespace": "kube-system"}
-        world.create(_CAPACITY, {"metadata": metadata, **capacity})
+        world.create(kind, capacity)
     else:
-        world.change(_CAPACITY, live, lambda new: new.update(capacity))
+        world.change(kind, live, lambda new: new.update({**capacity, "metadata": new["metadata"]}))

@@ -1,0 +1,117 @@
+"""The permissions of whoever works with Sensei, as one table: preflight asks for them, `sensei access` grants them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from sensei_tui.preflight.facts import Permission
+
+NAME = "sensei-operator"
+"""Of the Role, the ClusterRole and their bindings."""
+_RBAC = "rbac.authorization.k8s.io"
+_HELM = ("get", "list", "watch", "create", "patch", "delete")
+"""What the Helm engine does with every kind of object in a chart (seen in a real API server's audit log)."""
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """One row. `optional`: without it only something to look at is lost. `why` is for the guide's table."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    why: str
+    optional: bool = False
+
+
+CHARTS = tuple(
+    Grant(group, resource, _HELM, "objects of the charts")
+    for group, resource in (
+        ("", "configmaps"), ("", "persistentvolumeclaims"), ("", "services"), ("apps", "deployments"),
+        ("apps", "statefulsets"), ("batch", "jobs"), ("networking.k8s.io", "ingresses"),
+        ("networking.k8s.io", "networkpolicies"), ("policy", "poddisruptionbudgets"),
+    )
+)  # fmt: skip
+"""In the namespace: every kind that a template of the packaged charts has, Secrets apart."""
+OURS = (
+    Grant("", "secrets", (*_HELM, "update"), "objects of the charts, Helm's records, the site's own Secrets"),
+    Grant("", "pods", ("get", "list", "watch"), "waiting and the health board"),
+    Grant("", "pods/log", ("get",), "the logs of a pod"),
+    Grant("", "pods/portforward", ("get", "create"), "the dashboard on a local port; its check after a run"),
+    Grant("", "events", ("list", "watch"), "why something waits"),
+    Grant("apps", "replicasets", ("list", "watch"), "which pods belong to a rollout"),
+    Grant("discovery.k8s.io", "endpointslices", ("list", "watch"), "whether a Service has somebody behind it"),
+    Grant("coordination.k8s.io", "leases", ("get", "create", "update", "delete"), "one run at a time"),
+    Grant("", "namespaces", ("get",), "whether the namespace is there"),
+)
+"""In the namespace, beside Helm."""
+CLUSTER = (
+    Grant("", "nodes", ("list", "watch"), "capacity checks, the board's nodes", optional=True),
+    Grant("", "pods", ("list",), "what the nodes' capacity is used for", optional=True),
+    Grant("storage.k8s.io", "storageclasses", ("list",), "storage checks", optional=True),
+    Grant("storage.k8s.io", "csistoragecapacities", ("list",), "storage checks", optional=True),
+)
+"""Outside the namespace, to read only."""
+CREATE_NAMESPACE = Permission("", "namespaces", "create")
+"""Needed where the namespace is not there yet; an administrator who grants a Role has made it."""
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """Who gets the permissions; `namespace` is that of a service account."""
+
+    kind: Literal["User", "Group", "ServiceAccount"]
+    name: str
+    namespace: str = ""
+
+    def reference(self) -> dict[str, str]:
+        """As in a binding."""
+        if self.kind == "ServiceAccount":
+            return {"kind": self.kind, "name": self.name, "namespace": self.namespace}
+        return {"kind": self.kind, "name": self.name, "apiGroup": _RBAC}
+
+
+def permissions(namespace: str) -> Iterator[Permission]:
+    """Every one that the program itself needs, beside those for the kinds of a rendered chart."""
+    for grant in OURS:
+        for verb in grant.verbs:
+            yield Permission(grant.group, grant.resource, verb, namespace)
+    for grant in CLUSTER:
+        for verb in grant.verbs:
+            yield Permission(grant.group, grant.resource, verb, "", grant.optional)
+    yield CREATE_NAMESPACE
+
+
+def chart_permissions(group: str, resource: str, namespace: str) -> Iterator[Permission]:
+    """What Helm needs for one kind of object."""
+    for verb in _HELM:
+        yield Permission(group, resource, verb, namespace)
+
+
+def manifests(namespace: str, subject: Subject) -> list[dict[str, Any]]:
+    """What an administrator applies: the namespace, a Role and a ClusterRole, bound to the subject."""
+    cluster = _role("ClusterRole", {"name": NAME}, CLUSTER)
+    inside = {"name": NAME, "namespace": namespace}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": subject.name, "namespace": namespace}}
+    own = subject.kind == "ServiceAccount" and subject.namespace == namespace
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        *([account] if own else []),
+        _role("Role", inside, (*OURS, *CHARTS)), _binding("Role", inside, subject),
+        cluster, _binding("ClusterRole", {"name": NAME}, subject),
+    ]  # fmt: skip
+
+
+def _role(kind: str, metadata: dict[str, str], grants: tuple[Grant, ...]) -> dict[str, Any]:
+    rules = [
+        {"apiGroups": [grant.group], "resources": [grant.resource], "verbs": list(grant.verbs)} for grant in grants
+    ]
+    return {"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": metadata, "rules": rules}
+
+
+def _binding(kind: str, metadata: dict[str, str], subject: Subject) -> dict[str, Any]:
+    return {
+        "apiVersion": f"{_RBAC}/v1", "kind": f"{kind}Binding", "metadata": metadata,
+        "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": NAME}, "subjects": [subject.reference()],
+    }  # fmt: skip
