@@ -36,3 +36,30 @@ def millicores(text: str | int | float) -> int:
 def whole(text: str | int | float) -> int:
     """Bytes or counts, rounded up."""
     return math.ceil(parse(text))
+
+
+_BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+_DECIMAL = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
+
+
+def canonical(text: str | int | float) -> str:
+    """The form in which the API keeps a quantity: the largest suffix that leaves a whole number. Raises ValueError."""
+    value = parse(text)
+    match = _FORM.match(str(text).strip())
+    if match and (match[2] or "").endswith("i") and abs(value) >= 1024:
+        number, power = _reduced(math.ceil(value), 1024, 0, len(_BINARY) - 1)
+        return f"{number}{_BINARY[power]}"
+    number, power = _reduced(math.ceil(value * 10**9), 1000, 0, len(_DECIMAL) - 1)
+    exponent = 3 * power - 9
+    if not number:
+        return "0"
+    if match and match[3]:
+        return f"{number}e{exponent}" if exponent else str(number)
+    return f"{number}{_DECIMAL[exponent]}"
+
+
+def _reduced(number: int, base: int, power: int, most: int) -> tuple[int, int]:
+    """The number less its factors of `base`, and how many they were."""
+    while number and number % base == 0 and power < most:
+        number, power = number // base, power + 1
+    return number, power

@@ -6,11 +6,11 @@ Field defaults are in `schemas`; here are the values that depend on the cluster'
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 from collections.abc import Callable
 
-from sensei_tui.rehearsal import errors, kinds
+from sensei_tui.rehearsal import errors, kinds, pods
+from sensei_tui.rehearsal.defaults import labels_of_template
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object, metadata
 from sensei_tui.rehearsal.store import Store
@@ -23,7 +23,8 @@ _KEEP_STATUS = ("Node", "Namespace", "PersistentVolume")
 """Kinds whose creator may bring a status (a kubelet registers its node with one)."""
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-_TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_GENERATION = "deprecated.daemonset.template.generation"
+_PROTECTION = "kubernetes.io/pvc-protection"
 
 
 def on_create(store: Store, kind: Kind, obj: Object, uid: str) -> None:
@@ -38,53 +39,14 @@ def on_update(kind: Kind, live: Object, obj: Object) -> None:
     """Keep what a replacement may leave out."""
     if kind is _SERVICE:
         _keep_addresses(live.get("spec", {}), obj.setdefault("spec", {}))
-    if kind.kind == "Secret":
-        _fold_string_data(obj)
-
-
-def _pod(store: Store, obj: Object, uid: str) -> None:
-    spec = obj.setdefault("spec", {})
-    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
-    spec["serviceAccountName"] = spec["serviceAccount"] = account
-    spec.setdefault("priority", _priority(store, spec.get("priorityClassName", "")))
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
-    present = {one.get("key") for one in spec.get("tolerations") or () if one.get("effect") in (None, "", "NoExecute")}
-    spec["tolerations"] = [
-        *(spec.get("tolerations") or ()),
-        *(
-            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-            for key in _TOLERATED
-            if key not in present and None not in present
-        ),
-    ]
-    obj["status"] = {"phase": "Pending", **({"qosClass": quality(spec)})}
-
-
-def _priority(store: Store, name: str) -> int:
-    classes = kinds.named("PriorityClass")
-    if name:
-        if not store.exists(classes, "", name):
-            raise errors.forbidden(kinds.named("Pod"), "", f"no PriorityClass with name {name} was found")
-        return int(store.peek(classes, "", name).get("value", 0))
-    return next((int(one["value"]) for one in store.select(classes) if one.get("globalDefault")), 0)
-
-
-def quality(spec: Object) -> str:
-    """The QoS class of a pod: Guaranteed, Burstable or BestEffort."""
-    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    resources = [one.get("resources") or {} for one in containers]
-    if not any(one.get("requests") or one.get("limits") for one in resources):
-        return "BestEffort"
-    for one in resources:
-        limits, requests = one.get("limits") or {}, one.get("requests") or {}
-        if any(not limits.get(name) or requests.get(name, limits[name]) != limits[name] for name in ("cpu", "memory")):
-            return "Burstable"
-    return "Guaranteed"
+    if kind.kind == "DaemonSet":
+        _count_templates(live, obj)
 
 
 def _service(store: Store, obj: Object, uid: str) -> None:
     spec = obj.setdefault("spec", {})
     if spec.get("type") == "ExternalName":
+        obj["status"] = {"loadBalancer": {}}
         return
     taken = {one["spec"].get("clusterIP") for one in store.select(_SERVICE)}
     if not spec.get("clusterIP"):
@@ -94,8 +56,10 @@ def _service(store: Store, obj: Object, uid: str) -> None:
         causes = [errors.cause("FieldValueInvalid", message, "spec.clusterIPs")]
         raise errors.invalid(_SERVICE, metadata(obj)["name"], causes)
     spec["clusterIPs"] = [spec["clusterIP"]]
-    spec.setdefault("ipFamilies", ["IPv4"])
-    spec.setdefault("ipFamilyPolicy", "SingleStack")
+    # Nobody serves the addresses of a headless service without a selector: it may have those of either family.
+    either = spec["clusterIP"] == "None" and not spec.get("selector")
+    spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if either else ["IPv4"])
+    spec.setdefault("ipFamilyPolicy", "RequireDualStack" if either else "SingleStack")
     if spec.get("type") in ("NodePort", "LoadBalancer"):
         used = {port.get("nodePort") for one in store.select(_SERVICE) for port in one["spec"].get("ports") or ()}
         free = (number for number in NODE_PORTS if number not in used)
@@ -117,7 +81,8 @@ def _keep_addresses(live: Object, spec: Object) -> None:
 
 def _claim(store: Store, obj: Object, uid: str) -> None:
     spec = obj.setdefault("spec", {})
-    spec.setdefault("volumeMode", "Filesystem")
+    found = metadata(obj)
+    found["finalizers"] = [*dict.fromkeys([*(found.get("finalizers") or ()), _PROTECTION])]
     if "storageClassName" not in spec:
         marked = (
             one["metadata"]["name"]
@@ -138,22 +103,20 @@ def _job(store: Store, obj: Object, uid: str) -> None:
     template = metadata(spec.setdefault("template", {}))
     template["labels"] = {**(template.get("labels") or {}), **ours}
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    labels_of_template(obj)
 
 
-def _secret(store: Store, obj: Object, uid: str) -> None:
-    _fold_string_data(obj)
-    obj.setdefault("type", "Opaque")
-
-
-def _fold_string_data(obj: Object) -> None:
-    for key, text in (obj.pop("stringData", None) or {}).items():
-        obj.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
+def _count_templates(live: Object, obj: Object) -> None:
+    """The annotation that was once spec.templateGeneration of a DaemonSet."""
+    annotations = metadata(obj)["annotations"]
+    annotations[_GENERATION] = (live["metadata"].get("annotations") or {}).get(_GENERATION, "1")
+    if obj["spec"].get("template") != live["spec"].get("template"):
+        annotations[_GENERATION] = str(int(annotations[_GENERATION]) + 1)
 
 
 _ON_CREATE: dict[str, Callable[[Store, Object, str], None]] = {
     "Job": _job,
     "PersistentVolumeClaim": _claim,
-    "Pod": _pod,
-    "Secret": _secret,
+    "Pod": pods.admit,
     "Service": _service,
 }

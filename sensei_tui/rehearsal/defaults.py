@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
 from sensei_tui.rehearsal import fields
 from sensei_tui.rehearsal.fields import Struct, Type
-from sensei_tui.rehearsal.objects import Object, clone
+from sensei_tui.rehearsal.objects import Object, clone, metadata
 
 _SKIPPED = ("metadata", "status")
 _VOLUME_MODE = {"defaultMode": 420}
@@ -24,13 +25,10 @@ PLAIN: dict[str, Object] = {
     },
     "DeploymentStrategy": {"type": "RollingUpdate"},
     "GRPCAction": {"service": ""},
+    "HostPathVolumeSource": {"type": ""},
     "HTTPGetAction": {"path": "/", "scheme": "HTTP"},
     "HorizontalPodAutoscalerSpec": {"minReplicas": 1},
-    "JobSpec": {
-        "backoffLimit": 6, "completionMode": "NonIndexed", "suspend": False,
-        "podReplacementPolicy": "TerminatingOrFailed",
-    },
-    "NetworkPolicySpec": {"policyTypes": ["Ingress"]},
+    "NetworkPolicyPort": {"protocol": "TCP"},
     "ObjectFieldSelector": {"apiVersion": "v1"},
     "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
     "PersistentVolumeSpec": {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"},
@@ -39,8 +37,12 @@ PLAIN: dict[str, Object] = {
         "terminationGracePeriodSeconds": 30, "securityContext": {},
     },
     "Probe": {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3},
+    "PriorityClass": {"preemptionPolicy": "PreemptLowerPriority"},
     "ReplicaSetSpec": {"replicas": 1},
+    "ResourceFieldSelector": {"divisor": "0"},
     "RoleRef": {"apiGroup": "rbac.authorization.k8s.io"},
+    "Secret": {"type": "Opaque"},
+    "ServiceAccountTokenProjection": {"expirationSeconds": 3600},
     "ServicePort": {"protocol": "TCP"},
     "ServiceSpec": {"type": "ClusterIP", "sessionAffinity": "None"},
     "StatefulSetSpec": {
@@ -53,6 +55,13 @@ PLAIN: dict[str, Object] = {
     "ProjectedVolumeSource": _VOLUME_MODE, "SecretVolumeSource": _VOLUME_MODE,
 }  # fmt: skip
 """Constant defaults by type."""
+
+_JOB = {
+    "backoffLimit": 6, "completionMode": "NonIndexed", "suspend": False, "manualSelector": False,
+    "podReplacementPolicy": "TerminatingOrFailed",
+}  # fmt: skip
+_GENERATION = "deprecated.daemonset.template.generation"
+_CPU_TARGET = {"resource": {"name": "cpu", "target": {"averageUtilization": 80, "type": "Utilization"}}}
 
 
 def fill(struct: Struct, obj: Object) -> None:
@@ -109,11 +118,60 @@ def _service_port(port: Object) -> None:
     port.setdefault("targetPort", port.get("port"))
 
 
-def _job(spec: Object) -> None:
+def _job(job: Object) -> None:
+    """Of a Job alone: the template of a CronJob is kept as it is written."""
+    spec = job.setdefault("spec", {})
+    for name, value in _JOB.items():
+        if spec.get(name) is None:
+            spec[name] = value
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec["completions"] = 1
     if spec.get("parallelism") is None:
         spec["parallelism"] = 1
+    labels_of_template(job)
+
+
+def labels_of_template(job: Object) -> None:
+    """A Job without labels has those of its pods."""
+    labels = (job["spec"].get("template", {}).get("metadata") or {}).get("labels")
+    if labels and not metadata(job).get("labels"):
+        metadata(job)["labels"] = dict(labels)
+
+
+def _namespace(namespace: Object) -> None:
+    found = metadata(namespace)
+    if found.get("name"):
+        found["labels"] = {**(found.get("labels") or {}), "kubernetes.io/metadata.name": found["name"]}
+
+
+def _daemon_set(obj: Object) -> None:
+    found = metadata(obj)
+    found["annotations"] = {_GENERATION: "1", **(found.get("annotations") or {})}
+
+
+def _policy(spec: Object) -> None:
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+
+
+def _limits(item: Object) -> None:
+    """What a container gets: the limit is the most there may be, the request is the limit or the least."""
+    if item.get("type") != "Container":
+        return
+    if most := {**(item.get("max") or {}), **(item.get("default") or {})}:
+        item["default"] = most
+    if request := {**(item.get("min") or {}), **most, **(item.get("defaultRequest") or {})}:
+        item["defaultRequest"] = request
+
+
+def _autoscaler(spec: Object) -> None:
+    if not spec.get("metrics"):
+        spec["metrics"] = [{"type": "Resource", **clone(_CPU_TARGET)}]
+
+
+def _fold_string_data(obj: Object) -> None:
+    for key, text in (obj.pop("stringData", None) or {}).items():
+        obj.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
 
 
 def _strategy(default: Object) -> Callable[[Object], None]:
@@ -139,14 +197,20 @@ def _claim_templates(spec: Object) -> None:
 
 _COMPUTED: dict[str, Callable[[Object], None]] = {
     "Container": _container,
+    "DaemonSet": _daemon_set,
     "DaemonSetUpdateStrategy": _strategy({"maxUnavailable": 1, "maxSurge": 0}),
     "DeploymentStrategy": _strategy({"maxUnavailable": "25%", "maxSurge": "25%"}),
-    "JobSpec": _job,
+    "HorizontalPodAutoscalerSpec": _autoscaler,
+    "Job": _job,
+    "LimitRangeItem": _limits,
+    "Namespace": _namespace,
+    "NetworkPolicySpec": _policy,
     "Pod": _pod,
+    "Secret": _fold_string_data,
     "ServicePort": _service_port,
     "ServiceSpec": _service,
     "StatefulSetSpec": _claim_templates,
-    "StatefulSetUpdateStrategy": _strategy({"partition": 0}),
+    "StatefulSetUpdateStrategy": _strategy({"partition": 0, "maxUnavailable": 1}),
     "Subject": _subject,
     "Volume": _volume,
 }

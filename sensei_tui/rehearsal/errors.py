@@ -36,7 +36,7 @@ class ApiError(SenseiError):
         """The `Status` object to send."""
         body: dict[str, Any] = {
             "kind": "Status", "apiVersion": "v1", "metadata": self.metadata,
-            "status": "Failure", "message": self.message, "reason": self.reason,
+            "status": "Failure", "message": self.message, **({"reason": self.reason} if self.reason else {}),
         }  # fmt: skip
         if self.details:
             body["details"] = self.details
@@ -72,6 +72,16 @@ def conflict(kind: Kind, name: str, why: str) -> ApiError:
     return ApiError(409, "Conflict", message, _about(kind, name))
 
 
+def conflict_of_kind(kind: Kind, name: str, why: str) -> ApiError:
+    """A failed precondition of a deletion, which names the kind instead of the resource."""
+    message = f'Operation cannot be fulfilled on {_label(kind)} "{name}": {why}'
+    return ApiError(409, "Conflict", message, _about(kind, name, by_kind=True))
+
+
+def _label(kind: Kind) -> str:
+    return f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+
+
 STALE = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -86,9 +96,8 @@ def invalid(kind: Kind, name: str, causes: Sequence[dict[str, str]]) -> ApiError
     """422 with one cause per wrong field (see `cause`)."""
     wrong = [f"{entry['field']}: {entry['message']}" if entry.get("field") else entry["message"] for entry in causes]
     text = wrong[0] if len(wrong) == 1 else f"[{', '.join(wrong)}]"
-    label = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
     details = {**_about(kind, name, by_kind=True), "causes": list(causes)}
-    return ApiError(422, "Invalid", f'{label} "{name}" is invalid: {text}', details)
+    return ApiError(422, "Invalid", f'{_label(kind)} "{name}" is invalid: {text}', details)
 
 
 def bad_request(message: str) -> ApiError:

@@ -58,6 +58,8 @@ def compare(place: Place, before: Any, after: Any) -> Comparison:
 
 def _compare(place: Place, before: Any, after: Any, path: Path, seen: Comparison) -> None:
     old, new = _parts(place, before), _parts(place, after)
+    if before is None and new:
+        old = {}
     if before is _ABSENT:
         seen.added.add(path)
     elif after is _ABSENT:

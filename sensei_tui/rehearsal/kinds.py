@@ -137,7 +137,7 @@ KINDS: tuple[Kind, ...] = (
         _row("SubjectAccessReview", "subjectaccessreviews", False, create_only=True),
     ),
     *_rows("autoscaling", "v2",
-        _row("HorizontalPodAutoscaler", "horizontalpodautoscalers", True, "hpa", "status", "all"),
+        _row("HorizontalPodAutoscaler", "horizontalpodautoscalers", True, "hpa", "status", "all", generation=True),
     ),
     *_rows("batch", "v1",
         _row("CronJob", "cronjobs", True, "cj", "status", "all", generation=True),

@@ -91,12 +91,9 @@ def number(parameters: Mapping[str, str], name: str) -> int | None:
     return int(text)
 
 
-def dry_run(parameters: Mapping[str, str], options: Object | None = None) -> bool:
-    """Whether nothing may be stored. Raises ApiError 400 for another value than All."""
-    wanted = parameters.get("dryRun") or next(iter((options or {}).get("dryRun") or ()), "")
-    if wanted not in ("", "All"):
-        raise bad_request(f'dryRun: Unsupported value: "{wanted}": supported values: "All"')
-    return bool(wanted)
+def dry_run(parameters: Mapping[str, str]) -> bool:
+    """Whether nothing may be stored."""
+    return bool(parameters.get("dryRun"))
 
 
 @dataclass(frozen=True)

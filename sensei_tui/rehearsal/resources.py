@@ -9,16 +9,19 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sensei_tui.rehearsal import admission, answers, eventsgroup, listing, patches, requests, rules, schemas, typed
-from sensei_tui.rehearsal.errors import (
-    ApiError,
-    bad_request,
-    cause,
-    invalid,
-    method_not_allowed,
-    success,
-    unsupported_media_type,
+from sensei_tui.rehearsal import (
+    admission,
+    answers,
+    eventsgroup,
+    listing,
+    options,
+    patches,
+    requests,
+    rules,
+    schemas,
+    typed,
 )
+from sensei_tui.rehearsal.errors import ApiError, bad_request, method_not_allowed, success, unsupported_media_type
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object, clone, metadata, without_nulls
 from sensei_tui.rehearsal.requests import Form, Place
@@ -26,11 +29,17 @@ from sensei_tui.rehearsal.store import Store
 
 Warnings = list[str]
 APPLY = "application/apply-patch+yaml"
-_KEEPS_DEPENDENTS = ("Job", "ReplicationController")
-"""Kinds whose dependents are orphaned unless the request says otherwise (DefaultGarbageCollectionPolicy)."""
-
-_RETURNED = ("Pod", "PersistentVolumeClaim", "PersistentVolume", "ResourceQuota", "ServiceAccount", "Service")
+_RETURNED = (
+    "Pod", "PersistentVolumeClaim", "PersistentVolume", "ResourceQuota", "ServiceAccount", "Service", "Namespace",
+    "PodTemplate", "StorageClass", "CSIDriver", "CSINode", "VolumeAttachment",
+)  # fmt: skip
 """Kinds that a completed deletion answers with the object instead of a Status (ReturnDeletedObject)."""
+
+_CREATED_BY_PUT = (
+    "RuntimeClass", "RoleBinding", "ClusterRoleBinding", "Role", "ClusterRole", "Lease", "LimitRange", "Event",
+    "Service", "Endpoints",
+)  # fmt: skip
+"""Kinds of which an update makes an object that is not there (AllowCreateOnUpdate)."""
 
 
 @dataclass
@@ -55,10 +64,7 @@ class Call:
 
     @property
     def validation(self) -> str:
-        wanted = self.parameters.get("fieldValidation") or "Warn"
-        if wanted not in ("Strict", "Warn", "Ignore"):
-            raise bad_request(f'fieldValidation: Unsupported value: "{wanted}"')
-        return wanted
+        return self.parameters.get("fieldValidation") or "Warn"
 
 
 @dataclass
@@ -88,9 +94,12 @@ class Resources:
         place = call.place
         if place.name or place.all_namespaces:
             raise method_not_allowed()
+        options.check("create", call.parameters)
         obj = requests.decode(call.body, call.content_type)
         _check_type(place.kind, obj)
         _check_address(place, obj)
+        if metadata(obj).get("resourceVersion"):
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         new, warnings = self._new(place.kind, obj, call)
         return self._answer(call, new, 201, warnings)
 
@@ -98,10 +107,13 @@ class Resources:
         kind, obj = _to_stored(kind, obj)
         warnings = schemas.validate(kind, obj, call.validation)
         identity = str(uuid.uuid4())
+        for ours in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+            metadata(obj).pop(ours, None)
         schemas.default(kind, obj)
-        admission.on_create(self.store, kind, obj, identity)
         if not applied:
             obj = patches.track_update(kind.kind, None, obj, call.manager, "Update", "")
+        admission.on_create(self.store, kind, obj, identity)
+        schemas.complete(kind, obj)
         return self.store.create(kind, obj, uid=identity, dry_run=call.dry_run), warnings
 
     def update(self, call: Call) -> Answer:
@@ -109,10 +121,14 @@ class Resources:
         place = call.place
         if not place.name:
             raise method_not_allowed()
+        options.check("update", call.parameters)
         obj = requests.decode(call.body, call.content_type)
         _check_type(place.kind, obj)
         _check_address(place, obj)
         kind, obj = _to_stored(place.kind, obj)
+        if kind.kind in _CREATED_BY_PUT and not self.store.exists(kind, place.namespace, place.name):
+            new, warnings = self._new(kind, obj, call)
+            return self._answer(call, new, 201, warnings)
         live = self.store.get(kind, place.namespace, place.name)
         new, warnings = self._changed(kind, live, obj, call)
         return self._answer(call, new, 200, warnings)
@@ -122,6 +138,7 @@ class Resources:
         media = requests.media_type(call.content_type)
         if not call.place.name:
             raise method_not_allowed()
+        options.check("patch", call.parameters, applies=media == APPLY)
         if media == APPLY:
             return self._apply(call)
         kind = answers.stored(call.place.kind)
@@ -136,10 +153,10 @@ class Resources:
         subresource = call.place.subresource
         warnings = schemas.validate(kind, obj, call.validation)
         schemas.default(kind, obj)
-        if not subresource:
-            admission.on_update(kind, live, obj)
-            rules.check_change(kind, live, obj)
         tracked = patches.track_update(kind.kind, live, obj, call.manager, "Update", subresource)
+        if not subresource:
+            admission.on_update(kind, live, tracked)
+            rules.check_change(kind, live, tracked)
         return self.store.update(kind, tracked, subresource=subresource, dry_run=call.dry_run), warnings
 
     def _apply(self, call: Call) -> Answer:
@@ -168,8 +185,8 @@ class Resources:
     def delete(self, call: Call) -> Answer:
         """DELETE on an object."""
         place, kind = call.place, answers.stored(call.place.kind)
-        last = self._delete(kind, place.namespace, place.name, call, _options(call))
-        if kind.kind not in _RETURNED and not self.store.exists(kind, place.namespace, place.name):
+        last = self._delete(kind, place.namespace, place.name, call, _deletion(call))
+        if kind.kind not in _RETURNED and not last["metadata"].get("finalizers"):
             return Answer(success(kind, place.name, last["metadata"]["uid"]))
         return self._answer(call, last)
 
@@ -178,19 +195,18 @@ class Resources:
         place, kind = call.place, answers.stored(call.place.kind)
         if place.all_namespaces:
             raise method_not_allowed()
-        options, parameters = _options(call), call.parameters
+        asked, parameters = _deletion(call), call.parameters
         selectors = parameters.get("labelSelector", ""), parameters.get("fieldSelector", "")
         chosen = [obj["metadata"]["name"] for obj in self.store.select(kind, place.scope, *selectors)]
-        gone = [self._delete(kind, place.namespace, name, call, options) for name in chosen]
+        gone = [self._delete(kind, place.namespace, name, call, asked) for name in chosen]
         listed = {"resourceVersion": self.store.resource_version}
         return Answer(answers.many(place.kind, gone, listed, call.form, parameters))
 
-    def _delete(self, kind: Kind, namespace: str, name: str, call: Call, options: Object) -> Object:
-        preconditions = options.get("preconditions") or {}
+    def _delete(self, kind: Kind, namespace: str, name: str, call: Call, asked: Object) -> Object:
+        preconditions, dry_run = asked.get("preconditions") or {}, bool(asked.get("dryRun")) or call.dry_run
         return self.store.delete(
-            kind, namespace, name, propagation=_propagation(kind, options), grace=options.get("gracePeriodSeconds"),
-            uid=preconditions.get("uid"), resource_version=preconditions.get("resourceVersion"),
-            dry_run=requests.dry_run(call.parameters, options),
+            kind, namespace, name, propagation=options.propagation(kind, asked), grace=asked.get("gracePeriodSeconds"),
+            uid=preconditions.get("uid"), resource_version=preconditions.get("resourceVersion"), dry_run=dry_run,
         )  # fmt: skip
 
     def _answer(self, call: Call, obj: Object, code: int = 200, warnings: Warnings | None = None) -> Answer:
@@ -216,12 +232,6 @@ def patched(kind: Kind, media: str, live: Object, patch: object) -> Object:
 
 def _applied(call: Call) -> Object:
     """The body of an apply request, checked against its address."""
-    if not call.parameters.get("fieldManager"):
-        causes = [cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")]
-        raise ApiError(
-            422, "Invalid", "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required "
-            "for apply patch", {"group": "meta.k8s.io", "kind": "PatchOptions", "causes": causes},
-        )  # fmt: skip
     value = requests.load(call.body, yaml_too=True)
     if not isinstance(value, dict):
         raise bad_request("the apply configuration is not a map")
@@ -254,31 +264,11 @@ def _check_address(place: Place, obj: Object) -> None:
     if not place.kind.namespaced:
         if found.pop("namespace", ""):
             raise bad_request("namespace is not allowed on this type")
-    elif (given := found.get("namespace") or place.namespace) != place.namespace:
-        raise bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request "
-            f"({given} != {place.namespace})"
-        )
+    elif (found.get("namespace") or place.namespace) != place.namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     else:
         found["namespace"] = place.namespace
 
 
-def _options(call: Call) -> Object:
-    """DeleteOptions from the body and the parameters."""
-    body = requests.decode(call.body, call.content_type) if call.body.strip() else {}
-    parameters = call.parameters
-    seconds = requests.number(parameters, "gracePeriodSeconds")
-    asked = {"gracePeriodSeconds": seconds, "propagationPolicy": parameters.get("propagationPolicy")}
-    return {**body, **{key: value for key, value in asked.items() if value is not None}}
-
-
-def _propagation(kind: Kind, options: Object) -> str:
-    policy = options.get("propagationPolicy")
-    if policy is None and options.get("orphanDependents") is not None:
-        return "Orphan" if options["orphanDependents"] else "Background"
-    if policy is None:
-        return "Orphan" if kind.kind in _KEEPS_DEPENDENTS else "Background"
-    if policy not in ("Orphan", "Background", "Foreground"):
-        causes = [cause("FieldValueNotSupported", f'Unsupported value: "{policy}"', "propagationPolicy")]
-        raise invalid(kind, "", causes)
-    return str(policy)
+def _deletion(call: Call) -> Object:
+    return options.deletion(call.parameters, call.body, call.content_type)

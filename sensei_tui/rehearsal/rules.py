@@ -51,7 +51,7 @@ def check(kind: Kind, obj: Object) -> None:
 
 def check_change(kind: Kind, live: Object, obj: Object) -> None:
     """Raises ApiError 422 where a field that never changes was changed."""
-    causes = []
+    causes = [*_new_finalizers(live, obj)]
     for path in _IMMUTABLE.get(kind.kind, ()):
         before, after = _at(live, path), _at(obj, path)
         if before is not None and after != before:
@@ -61,6 +61,14 @@ def check_change(kind: Kind, live: Object, obj: Object) -> None:
         causes.append(cause("FieldValueForbidden", _STATEFUL_SET, "spec"))
     if causes:
         raise invalid(kind, metadata(obj).get("name", ""), causes)
+
+
+def _new_finalizers(live: Object, obj: Object) -> Causes:
+    before, after = (set(metadata(one).get("finalizers") or ()) for one in (live, obj))
+    if live["metadata"].get("deletionTimestamp") and (new := sorted(after - before)):
+        shown = "[]string{" + ", ".join(f'"{one}"' for one in new) + "}"
+        why = f"no new finalizers can be added if the object is being deleted, found new finalizers {shown}"
+        yield cause("FieldValueForbidden", f"Forbidden: {why}", "metadata.finalizers")
 
 
 _IMMUTABLE = {

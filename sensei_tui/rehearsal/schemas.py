@@ -8,7 +8,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from sensei_tui.rehearsal import defaults, fields, openapi, rules
+from sensei_tui.base import quantity
+from sensei_tui.rehearsal import defaults, fields, openapi, rules, zeros
 from sensei_tui.rehearsal.errors import bad_request
 from sensei_tui.rehearsal.fields import Member, Struct, Type
 from sensei_tui.rehearsal.kinds import Kind
@@ -55,6 +56,12 @@ def normalize(kind: Kind, obj: Object) -> list[str]:
 def default(kind: Kind, obj: Object) -> None:
     """Fill in the defaults of the API in place."""
     defaults.fill(fields.of_kind(kind), obj)
+    complete(kind, obj)
+
+
+def complete(kind: Kind, obj: Object) -> None:
+    """Fill in what the API writes of every object of this kind, be it empty."""
+    zeros.fill(fields.of_kind(kind), obj, top=True)
 
 
 def _struct(struct: Struct, value: Object, path: str, unknown: list[str]) -> None:
@@ -128,11 +135,13 @@ def _bytes(value: Any, place: str) -> Any:
 
 
 def _quantity(value: Any, place: str) -> Any:
-    """A number is taken, and kept as text."""
-    if type(value) in (int, float):
-        return f"{value:g}" if isinstance(value, float) else str(value)
-    _expect(value, str, place, "resource.Quantity")
-    return value
+    """A number is taken too; what can be read is kept in its canonical form."""
+    if type(value) not in (int, float):
+        _expect(value, str, place, "resource.Quantity")
+    try:
+        return quantity.canonical(value)
+    except ValueError:
+        return value
 
 
 _SCALARS: dict[str, Callable[[Any, str], Any]] = {

@@ -126,8 +126,6 @@ class Store:
             raise errors.invalid(kind, "", causes)
         if self.exists(kind, *key_of(new)):
             raise errors.already_exists(kind, found["name"])
-        for ours in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
-            found.pop(ours, None)
         found["uid"] = uid or str(uuid.uuid4())
         found["creationTimestamp"] = timestamp(self._now())
         if kind.generation:
@@ -173,13 +171,14 @@ class Store:
         first = "deletionTimestamp" not in found
         if first or seconds < found.get("deletionGracePeriodSeconds", 0):
             found["deletionTimestamp"] = timestamp(self._now() + timedelta(seconds=seconds))
-            found["deletionGracePeriodSeconds"] = seconds
+            if kind is not _NAMESPACE:
+                found["deletionGracePeriodSeconds"] = seconds
         if first and found.get("generation"):
             found["generation"] += 1
         if kind is _NAMESPACE:
             new["status"] = {**new.get("status", {}), "phase": "Terminating"}
         if _finished(kind, new):
-            return self._remove(kind, new if first else live, live, dry_run)
+            return self._remove(kind, new if kind is _POD and first else live, live, dry_run)
         return clone(live) if new == live else self._write(kind, "MODIFIED", new, live, dry_run)
 
     # keeping
@@ -281,11 +280,32 @@ def _check_preconditions(
 ) -> None:
     name, found = live["metadata"]["name"], live["metadata"]
     if uid and uid != found["uid"]:
+        if precondition:
+            why = f"the UID in the precondition ({uid}) does not match the UID in record ({found['uid']}). "
+            raise errors.conflict_of_kind(kind, name, f"{why}The object might have been deleted and then recreated")
         why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found['uid']}"
-        raise errors.conflict(kind, name, why)
+        where = f"Key: {_storage_key(kind, found)}, ResourceVersion: 0"
+        raise errors.conflict(kind, name, f"StorageError: invalid object, Code: 4, {where}, AdditionalErrorMsg: {why}")
     if version and version != found["resourceVersion"]:
-        both = f"ResourceVersion in precondition: {version}, in object meta: {found['resourceVersion']}"
-        raise errors.conflict(kind, name, f"Precondition failed: {both}" if precondition else errors.STALE)
+        if precondition:
+            ours = f"the ResourceVersion in record ({found['resourceVersion']}). The object might have been modified"
+            raise errors.conflict_of_kind(
+                kind, name, f"the ResourceVersion in the precondition ({version}) does not match {ours}"
+            )
+        raise errors.conflict(kind, name, errors.STALE)
+
+
+def _storage_key(kind: Kind, found: Object) -> str:
+    """Where etcd would have the object: errors name it."""
+    folders = {"Service": "services/specs", "Endpoints": "services/endpoints", "Node": "minions"}
+    return "/".join(
+        [
+            "/registry",
+            folders.get(kind.kind, kind.plural),
+            *([found["namespace"]] if kind.namespaced else []),
+            found["name"],
+        ]
+    )
 
 
 def _merged(kind: Kind, live: Object, new: Object, subresource: str) -> Object:

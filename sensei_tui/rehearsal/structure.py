@@ -7,11 +7,10 @@ The rows are facts of Kubernetes 1.36; a field is named by its Go type and JSON 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sensei_tui.rehearsal import fields, kinds
+from sensei_tui.rehearsal import fields, kinds, zeros
 from sensei_tui.rehearsal.fields import Type
 
 _BY_KEYS: dict[tuple[str, ...], str] = {
@@ -90,35 +89,6 @@ _NOT_ATOMIC = frozenset(["PersistentVolumeSpec.claimRef"])
 
 _RETAINS_KEYS = frozenset(["DeploymentSpec.strategy", "PodSpec.volumes", "PodSpec.resourceClaims"])
 _REPLACED = frozenset(["PodDisruptionBudgetSpec.selector"])
-
-_ALWAYS = frozenset(
-    [
-        "DeploymentSpec.template",
-        "ReplicaSetSpec.template",
-        "StatefulSetSpec.template",
-        "DaemonSetSpec.template",
-        "JobSpec.template",
-        "PodTemplate.template",
-        "PodTemplateSpec.metadata",
-        "PodTemplateSpec.spec",
-        "CronJobSpec.jobTemplate",
-        "JobTemplateSpec.metadata",
-        "JobTemplateSpec.spec",
-        "DeploymentSpec.strategy",
-        "StatefulSetSpec.updateStrategy",
-        "DaemonSetSpec.updateStrategy",
-        "ServiceStatus.loadBalancer",
-        "IngressStatus.loadBalancer",
-        "NodeStatus.nodeInfo",
-        "NodeStatus.daemonEndpoints",
-        "NodeDaemonEndpoints.kubeletEndpoint",
-        "PersistentVolumeClaimSpec.resources",
-        "HorizontalPodAutoscalerSpec.scaleTargetRef",
-        "Event.involvedObject",
-        "Event.source",
-    ]
-)
-"""Structs that are no pointers in Go: they are there even in an empty object, so creating owns their members alone."""
 
 
 @dataclass(frozen=True)
@@ -212,12 +182,11 @@ def _json(value: Any) -> str:
 
 def skeleton(place: Place, value: Any) -> dict[str, Any]:
     """What of `value` an empty object of its Go type has already."""
-    top = place.field == ""
-    return {name: skeleton(below, item) for name, below, item in _always(place, value, top)}
-
-
-def _always(place: Place, value: Any, top: bool) -> Iterator[tuple[str, Place, Any]]:
-    for name, item in value.items():
-        below = place.member(name)
-        if isinstance(item, dict) and (below.field in _ALWAYS or (top and name in ("metadata", "spec", "status"))):
-            yield name, below, item
+    found: dict[str, Any] = {}
+    if place.type is not None and place.is_struct:
+        always = zeros.of(fields.struct(place.type.struct), top=place.field == "")
+        for name, zero in always.items():
+            if name in value:
+                inside = isinstance(value[name], dict) and zero == {}
+                found[name] = skeleton(place.member(name), value[name]) if inside else zero
+    return {**found, "metadata": {}} if place.field == "" else found

@@ -65,7 +65,7 @@ def evict(store: Store, call: Call) -> Answer:
                 429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.", details
             )
     options = eviction.get("deleteOptions") or {}
-    stop = requests.dry_run(call.parameters, options)
+    stop = call.dry_run or bool(options.get("dryRun"))
     store.delete(_POD, place.namespace, place.name, grace=options.get("gracePeriodSeconds"), dry_run=stop)
     return Answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
 

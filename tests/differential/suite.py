@@ -135,21 +135,28 @@ _ABSENT = object()
 
 def _diff(simulated: Any, real: Any) -> list[str]:
     one, two = (json.dumps(value, indent=1, sort_keys=True).splitlines() for value in (simulated, real))
-    return list(difflib.unified_diff(one, two, "simulated", "real", lineterm="", n=4))
+    return list(difflib.unified_diff(one, two, "simulated", "real", lineterm="", n=2))
 
 
 # What a case is made of.
 
 
 def request(method: str, place: str, body: Any = None, media: str = "application/json", **headers: str) -> Step:
-    """One request; the answer is its status and body."""
+    """One request; the answer is its status, body and warnings. A body that is a text is sent as it is."""
 
     def step(side: Side) -> Any:
-        content = json.loads(json.dumps(body).replace("{ns}", side.namespace)) if body is not None else None
-        reply = side.client.request(method, side.path(place), content, media=media, **headers)
-        return {"status": reply.status, "body": reply.body}
+        reply = side.client.request(method, side.path(place), _content(body, side), media=media, **headers)
+        warnings = reply.headers.get_all("Warning")
+        return {"status": reply.status, "body": reply.body, **({"warnings": warnings} if warnings else {})}
 
     return step
+
+
+def _content(body: Any, side: Side) -> bytes | None:
+    if body is None:
+        return None
+    text = body if isinstance(body, str) else json.dumps(body)
+    return text.replace("{ns}", side.namespace).encode()
 
 
 def get(place: str, **headers: str) -> Step:

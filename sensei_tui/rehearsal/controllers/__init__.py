@@ -15,6 +15,7 @@ from sensei_tui.rehearsal.controllers.kubelet import Kubelet
 from sensei_tui.rehearsal.controllers.loop import Loop
 from sensei_tui.rehearsal.controllers.namespaces import Namespaces
 from sensei_tui.rehearsal.controllers.nodes import register
+from sensei_tui.rehearsal.controllers.protection import Protection
 from sensei_tui.rehearsal.controllers.replicasets import ReplicaSets
 from sensei_tui.rehearsal.controllers.scheduler import Scheduler
 from sensei_tui.rehearsal.controllers.statefulsets import StatefulSets
@@ -30,8 +31,8 @@ class Controllers:
         self.kubelet = Kubelet(world)
         self._loop = Loop(world, [
             Garbage(world), Namespaces(world), Deployments(world), ReplicaSets(world), StatefulSets(world),
-            DaemonSets(world), Jobs(world), Endpoints(world), Budgets(world), Claims(world), Scheduler(world),
-            self.kubelet,
+            DaemonSets(world), Jobs(world), Endpoints(world), Budgets(world), Claims(world), Protection(world),
+            Scheduler(world), self.kubelet,
         ])  # fmt: skip
         self._loop.start()
 

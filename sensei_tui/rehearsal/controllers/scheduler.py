@@ -40,7 +40,7 @@ class Scheduler:
         self._waiting.discard((namespace, name))
         if pod is None or pod["spec"].get("nodeName") or "deletionTimestamp" in pod["metadata"]:
             return None
-        if pod["spec"].get("schedulerName", _COMPONENT) != _COMPONENT:
+        if pod["spec"].get("schedulerName", _COMPONENT) != _COMPONENT or pod["spec"].get("schedulingGates"):
             return None
         problem = self._scripted(pod) or self._volumes(pod)
         if problem:

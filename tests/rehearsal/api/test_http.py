@@ -206,7 +206,7 @@ def test_dry_run_stores_nothing(cluster: RunningCluster, namespace: str) -> None
     assert made.status == 201
     assert made.body["metadata"]["uid"]
     assert cluster.request("GET", f"{configs(namespace)}/dry").status == 404
-    assert cluster.request("POST", f"{configs(namespace)}?dryRun=Some", {"metadata": {"name": "dry"}}).status == 400
+    assert cluster.request("POST", f"{configs(namespace)}?dryRun=Some", {"metadata": {"name": "dry"}}).status == 422
 
 
 def test_stale_writes_conflict(cluster: RunningCluster, namespace: str) -> None:
