@@ -49,8 +49,6 @@ def of(struct: Struct, *, top: bool = False) -> dict[str, Any]:
         return found
     structs = {name for name, member in struct.members.items() if member.type.shape == "struct"}
     parts: dict[str, Any] = {name: {} for name in _TOP if name in structs}
-        name: {} for name in _TOP if name in struct.members and struct.members[name].type.shape == "struct"
-    }
     return {**parts, **found}
 
 
