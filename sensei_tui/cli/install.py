@@ -75,15 +75,20 @@ def ensure_cluster(site: Site) -> None:
         launch.ensure(site.rehearsal_dir)
 
 
-def carry_out(site: Site, plan: Plan, output: str, *, plan_only: bool, detach: bool, yes: bool) -> None:
-    """Print the plan, and unless that is all, start it and watch."""
+def carry_out(
+    site: Site, plan: Plan, output: str, *, plan_only: bool, detach: bool, yes: bool,
+    ask: Callable[[Plan], None] | None = None,
+) -> None:  # fmt: skip
+    """Print the plan, and unless that is all, start it and watch. `ask` asks instead of the usual question."""
     from sensei_tui.cli.console import exit_code, print_plan, watch
     from sensei_tui.deploy.start import start
 
     print_plan(plan, output)
     if plan_only:
         return
-    if sys.stdin.isatty() and not yes:
+    if ask is not None:
+        ask(plan)
+    elif sys.stdin.isatty() and not yes:
         click.confirm(f"Start {plan.kind} {plan.version} on {plan.target}?", abort=True, err=True)
     ensure_cluster(site)
     directory = start(site, plan)

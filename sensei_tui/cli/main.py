@@ -19,6 +19,7 @@ COMMANDS = {
     "install": ("sensei_tui.cli.install:install", "Install both charts in a run that outlives the terminal."),
     "upgrade": ("sensei_tui.cli.upgrade:upgrade", "Bring changed values or a new chart version to the cluster."),
     "rollback": ("sensei_tui.cli.upgrade:rollback", "Go back to an earlier revision of the release sensei."),
+    "uninstall": ("sensei_tui.cli.uninstall:uninstall", "Remove Sensei; volumes and their data stay."),
     "status": ("sensei_tui.cli.status:status", "What is deployed, and is it well?"),
     "runs": ("sensei_tui.cli.runs:runs", "List, show, attach to, cancel and resume runs."),
     "rehearse": ("sensei_tui.cli.rehearse:rehearse", "Practise on a simulated cluster on this machine."),

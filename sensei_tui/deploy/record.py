@@ -62,3 +62,8 @@ def save_deployed(site: Site, deployed: Deployed) -> None:
     """Replace the record."""
     private_dir(site.state)
     write_atomic(site.state / FILE, msgspec.json.format(msgspec.json.encode(deployed)))
+
+
+def forget_deployed(site: Site) -> None:
+    """Nothing of this site is deployed any more."""
+    (site.state / FILE).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The steps of install, upgrade and rollback. Each does one thing and says what it did."""
+"""The steps of every run. Each does one thing and says what it did."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.base.text import plural
 from sensei_tui.deploy.lease_store import held_lease
 from sensei_tui.deploy.release import DriftProbe, InstallRelease, RollbackRelease
+from sensei_tui.deploy.uninstall import Forget, Reserve, UninstallRelease
 from sensei_tui.deploy.verify import Record, VerifyPlatform
 from sensei_tui.deploy.wait import WaitReady
 from sensei_tui.deploy.world import World
@@ -151,10 +152,11 @@ class Secrets:
 
 _STEPS: dict[str, Callable[[PlannedStep, World], Step]] = {
     "site": VerifySite, "preflight": PreflightGate, "namespace": Namespace, "secrets": Secrets, "drift": DriftProbe,
-    "verify": VerifyPlatform, "record": Record,
+    "verify": VerifyPlatform, "record": Record, "reserve": Reserve, "forget": Forget,
 }  # fmt: skip
 _OF_A_RELEASE: dict[str, Callable[[PlannedStep, World, str], Step]] = {
     "release": InstallRelease, "wait": WaitReady, "rollback": RollbackRelease,
+    "uninstall": UninstallRelease,
 }  # fmt: skip
 
 

@@ -7,10 +7,11 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sensei_tui.base.paths import write_atomic
 from sensei_tui.cluster.target import Target
@@ -18,6 +19,9 @@ from sensei_tui.helm.engine import GRACE, READ_TIMEOUT, Revision
 from sensei_tui.helm.errors import HelmNotFound, HelmTimeout, HelmUnavailable, translate
 from sensei_tui.helm.loglines import Condenser, LogLine
 
+_RECORD = re.compile(r'level=(?P<level>\w+) msg=(?P<message>"(?:[^"\\]|\\.)*")(?P<pairs>.*)')
+"""A line of helm's log (Go's slog, text form)."""
+_KILLED = -9
 OLDEST = (3, 14)
 """The first version with the options used here."""
 
@@ -56,30 +60,43 @@ class BinaryEngine:
         place += ["--kube-context", target.context] if target.context else []
         place += ["--namespace", target.namespace] if target.namespace else []
         self._cancelled = False
-        process = self._process = subprocess.Popen(
-            [str(self._binary), *arguments, *place], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
-        try:
-            out, said = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise HelmTimeout(
-                f"helm did not come back from {action} of release {release}.", why="it was ended"
-            ) from None
-        finally:
-            self._process = None
-        self._tell(said)
-        if process.returncode:
-            raise translate("", said or out, action, release, cancelled=self._cancelled)
-        return out
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
+            code, said = self._talk([str(self._binary), *arguments, "--debug", *place], out, timeout)
+            out.seek(0)
+            printed = out.read()
+        if code == _KILLED and not self._cancelled:
+            raise HelmTimeout(f"helm did not come back from {action} of release {release}.", why="it was ended")
+        if code:
+            raise translate("", said or printed, action, release, cancelled=self._cancelled)
+        return printed
 
-    def _tell(self, said: str) -> None:
-        for text in said.splitlines():
-            line = self._condense("info", text)
-            if line and self._on_log:
-                self._on_log(line)
+    def _talk(self, command: list[str], out: IO[str], timeout: float) -> tuple[int, str]:
+        """Run it, telling what it logs as it comes. Returns the exit status and what it said beside its log."""
+        process = self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, text=True, errors="replace",
+            start_new_session=True,
+        )  # fmt: skip
+        assert process.stderr is not None
+        late = threading.Timer(timeout, process.kill)
+        late.start()
+        try:
+            rest = [line for line in process.stderr if not self._logged(line)]
+            return process.wait(), "".join(rest).removeprefix("Error: ")
+        finally:
+            late.cancel()
+            process.stderr.close()
+            self._process = None
+
+    def _logged(self, text: str) -> bool:
+        """Whether the line is one of helm's log; those worth it are told."""
+        record = _RECORD.match(text)
+        if record is None:
+            return False
+        level, message, pairs = record["level"].lower(), json.loads(record["message"]), record["pairs"].strip()
+        line = self._condense(level, f"{message} {pairs}")
+        if line and self._on_log:
+            self._on_log(line)
+        return True
 
     def cancel(self) -> None:
         """Interrupt the command: helm ends the action and marks the release failed."""

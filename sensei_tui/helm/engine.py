@@ -84,13 +84,15 @@ class Engine(AbstractContextManager["Engine"], Protocol):
 def open_engine(target: Target, on_log: Callable[[LogLine], None] | None = None) -> Engine:
     """The Helm SDK in a child process; where its library cannot be loaded, a `helm` command.
 
-    Raises HelmUnavailable if there is neither.
+    The variable SENSEI_HELM names a helm command to use instead. Raises HelmUnavailable if there is neither.
     """
+    from sensei_tui.helm.binary import BinaryEngine, find_helm
+
+    if chosen := os.environ.get("SENSEI_HELM"):
+        return BinaryEngine(Path(chosen), target, on_log)
     try:
         return ChildEngine(target, on_log)
     except HelmUnavailable as error:
-        from sensei_tui.helm.binary import BinaryEngine, find_helm
-
         binary = find_helm()
         if binary is None:
             raise error

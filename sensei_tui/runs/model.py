@@ -27,7 +27,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """An ordered list of steps with digested inputs. Never holds a secret."""
 
     kind: str
-    """`install`, `upgrade`, `rollback`, `rehearsal`."""
+    """`install`, `upgrade`, `rollback`, `uninstall`."""
     site: str
     target: str
     """Context and namespace, for people."""

@@ -39,7 +39,7 @@ class RunDirectory(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> str:
-        """`install`, `upgrade`, `rollback`."""
+        """`install`, `upgrade`, `rollback`, `uninstall`."""
         return self.path.name.partition("-")[2]
 
     @property

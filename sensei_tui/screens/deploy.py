@@ -132,6 +132,8 @@ class DeployScreen(FilterMixin, SenseiScreen):
             self.sensei.show_error(SenseiError("No cluster is configured.", remedy="Press Esc, then K or r."))
             return
         lost = "It runs in a process of its own: you may close this terminal at any time."
+        if plan.kind == "uninstall":
+            lost = f"Sensei stops serving. {'. '.join(plan.changes)}."
         question = Confirm(f"Start {plan.kind} {plan.version} on {plan.target}?", lost, "start", "not yet")
         self.app.push_screen(question, self._start)
 
@@ -144,7 +146,7 @@ class DeployScreen(FilterMixin, SenseiScreen):
         run = self.session.run
         if run is not None and run.state in GOING:
             return
-        deployed = run is not None and run.state is RunState.DONE
+        deployed = run is not None and run.state is RunState.DONE and run.kind != "uninstall"
         self.background(lambda: self.session.make_plan("upgrade" if deployed else "install"), group="plan")
 
     def action_log(self) -> None:

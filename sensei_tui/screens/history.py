@@ -28,6 +28,7 @@ class HistoryScreen(FilterMixin, SenseiScreen):
         Binding("a", "attach", "attach", id="history.attach"),
         Binding("r", "resume", "resume", id="history.resume"),
         Binding("b", "rollback", "roll back", id="history.rollback"),
+        Binding("u", "uninstall", "uninstall", id="history.uninstall"),
         Binding("slash", "filter", "filter", id="filter"),
     ]
 
@@ -78,14 +79,18 @@ class HistoryScreen(FilterMixin, SenseiScreen):
         ask = Ask("Roll back release sensei to which revision?", hint=hint, check=_revision)
         self.app.push_screen(ask, self._plan_rollback)
 
+    def action_uninstall(self) -> None:
+        """Plan to take Sensei away; it starts only from the Deploy screen."""
+        self._plan("uninstall")
+
     def _plan_rollback(self, revision: str | None) -> None:
         if revision:
-            number = int(revision)
-            self.background(
-                lambda: self.session.make_plan("rollback", number),
-                lambda _: self.sensei.action_go("deploy"),
-                group="plan",
-            )
+            self._plan("rollback", int(revision))
+
+    def _plan(self, kind: str, revision: int = 0) -> None:
+        self.background(
+            lambda: self.session.make_plan(kind, revision), lambda _: self.sensei.action_go("deploy"), group="plan"
+        )
 
 
 def _revision(text: str) -> str:

@@ -257,12 +257,15 @@ class Session:
         self.refresh()
 
     def make_plan(self, kind: str = "install", revision: int = 0) -> None:
-        """Plan an install, upgrade or rollback; nothing is changed."""
+        """Plan an install, upgrade, rollback or uninstall; nothing is changed."""
         from sensei_tui.deploy.plans import plan_install, plan_rollback, plan_upgrade
+        from sensei_tui.deploy.uninstall import plan_uninstall
 
         self._ensure_rehearsal()
         if kind == "rollback":
             self.plan = plan_rollback(self.site, revision)
+        elif kind == "uninstall":
+            self.plan = plan_uninstall(self.site)
         elif kind == "upgrade":
             self.plan = plan_upgrade(self.site)
         else:

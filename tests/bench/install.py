@@ -20,7 +20,8 @@ from sensei_tui.runs.model import RunState
 from sensei_tui.runs.registry import RunDirectory
 from sensei_tui.site.target import target_of
 from tests.bench.measure import Cost, stopwatch
-from tests.e2e.rehearsed import Rehearsed, rehearsed
+from tests.e2e.rehearsed import rehearsed
+from tests.e2e.sites import SiteUnderTest
 
 TIMEOUT = 120
 HELMS_PART = ("release:", "wait:")
@@ -76,7 +77,7 @@ class Installs:
 
 
 @contextmanager
-def _fresh() -> Iterator[Rehearsed]:
+def _fresh() -> Iterator[SiteUnderTest]:
     with tempfile.TemporaryDirectory() as name, rehearsed(Path(name) / "site") as site:
         yield site
 
@@ -99,7 +100,7 @@ def _make_ready(cluster: Cluster, prepared: Prepared, namespace: str) -> None:
         cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
 
 
-def _order(site: Rehearsed, prepared: Prepared) -> dict[str, Any]:
+def _order(site: SiteUnderTest, prepared: Prepared) -> dict[str, Any]:
     return {
         "kubeconfig": str(site.site.kubeconfig),
         "namespace": site.site.config.namespace,

@@ -92,7 +92,9 @@ def _compile(go: Path, module: str, program: Program, target: Path) -> None:
         marks = {"gitVersion": version(module), "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
         flags += "".join(f" -X {_VERSION}.{key}={value}" for key, value in marks.items())
     environ = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
-    command = [str(go), "build", "-trimpath", "-ldflags", flags, "-o", f"{target}.new", program.package]
+    # Kubernetes 1.30 would bring its cloud providers along without `providerless`.
+    command = [str(go), "build", "-trimpath", "-tags", "providerless", "-ldflags", flags, "-o", f"{target}.new"]
+    command.append(program.package)
     done = subprocess.run(command, cwd=MODULES / module, env=environ, capture_output=True, text=True)
     if done.returncode:
         raise CannotBuild(f"go build {program.package}: {done.stderr.strip()}")

@@ -13,12 +13,13 @@ import pytest
 from sensei_tui.base.redaction import MASK
 from sensei_tui.runs.model import RunState
 from tests.e2e.console import Console
-from tests.e2e.rehearsed import API_KEY, LICENSE, Rehearsed, ended, kill, rehearsed
+from tests.e2e.rehearsed import rehearsed
+from tests.e2e.sites import API_KEY, LICENSE, SiteUnderTest, ended, kill
 
 pytestmark = pytest.mark.e2e
 
 
-def console(found: Rehearsed, term: str = "vt100", **more: str) -> Console:
+def console(found: SiteUnderTest, term: str = "vt100", **more: str) -> Console:
     """`sensei` on the site, in a terminal of this kind."""
     dropped = ("COLORTERM", "LC_ALL", "LC_CTYPE", "NO_COLOR", "SENSEI_PROFILE")
     environ = {key: value for key, value in found.environ.items() if key not in dropped}
@@ -28,13 +29,13 @@ def console(found: Rehearsed, term: str = "vt100", **more: str) -> Console:
 
 
 @pytest.fixture
-def found(tmp_path: Path) -> Iterator[Rehearsed]:
+def found(tmp_path: Path) -> Iterator[SiteUnderTest]:
     """A slow component, so that there is a middle to be killed in."""
     with rehearsed(tmp_path / "site", "faults: [{kind: slow-start, pod: sensei-kora, seconds: 60}]\n") as site:
         yield site
 
 
-def test_install_on_a_vt100_killed_in_the_middle_and_attached_again(found: Rehearsed) -> None:
+def test_install_on_a_vt100_killed_in_the_middle_and_attached_again(found: SiteUnderTest) -> None:
     with console(found) as first:
         first.wait_for("What to do next:", "5 of 5 nodes ready")
         first.press("2")
@@ -69,7 +70,7 @@ def test_install_on_a_vt100_killed_in_the_middle_and_attached_again(found: Rehea
     assert found.run().view().state is RunState.DONE
 
 
-def test_a_dead_run_is_offered_at_start_and_finished(found: Rehearsed) -> None:
+def test_a_dead_run_is_offered_at_start_and_finished(found: SiteUnderTest) -> None:
     found.sensei("install", "--yes", "--detach")
     found.until(lambda view: view.step is not None and view.step.id == "wait:sensei")
     kill(found.run())
@@ -84,7 +85,7 @@ def test_a_dead_run_is_offered_at_start_and_finished(found: Rehearsed) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
-def test_signals_leave_the_terminal_as_it_was(found: Rehearsed, number: signal.Signals) -> None:
+def test_signals_leave_the_terminal_as_it_was(found: SiteUnderTest, number: signal.Signals) -> None:
     with console(found, "xterm-256color") as screen:
         screen.wait_for("What to do next:", "5 of 5 nodes ready")
         screen.kill(number)
@@ -111,7 +112,7 @@ sys.exit(run(Site.open(Path(sys.argv[1]))))
 """
 
 
-def test_a_crash_prints_no_locals_and_leaves_the_terminal_as_it_was(found: Rehearsed) -> None:
+def test_a_crash_prints_no_locals_and_leaves_the_terminal_as_it_was(found: SiteUnderTest) -> None:
     environ = {**found.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
     with Console((sys.executable, "-c", CRASH, str(found.site.root)), env=environ, cwd=found.site.root) as screen:
         screen.wait_for("What to do next:", "5 of 5 nodes ready")
@@ -124,7 +125,7 @@ def test_a_crash_prints_no_locals_and_leaves_the_terminal_as_it_was(found: Rehea
         assert screen.modes == screen.modes_before
 
 
-def test_idle_costs_no_bytes(found: Rehearsed) -> None:
+def test_idle_costs_no_bytes(found: SiteUnderTest) -> None:
     """Nothing happens in the cluster: nothing is sent, on any screen. The poll for news is half a second."""
     with console(found) as screen:
         screen.wait_for("What to do next:", "5 of 5 nodes ready")
@@ -140,7 +141,7 @@ def test_idle_costs_no_bytes(found: Rehearsed) -> None:
             screen.wait_for("What to do next:")
 
 
-def test_esc_never_loses_an_edit(found: Rehearsed) -> None:
+def test_esc_never_loses_an_edit(found: SiteUnderTest) -> None:
     with console(found) as screen:
         screen.wait_for("What to do next:", "5 of 5 nodes ready")
         screen.press("1")
@@ -165,7 +166,7 @@ def test_esc_never_loses_an_edit(found: Rehearsed) -> None:
         assert screen.wait_end() == 0
 
 
-def test_the_license_key_is_masked_everywhere_on_screen(found: Rehearsed) -> None:
+def test_the_license_key_is_masked_everywhere_on_screen(found: SiteUnderTest) -> None:
     with console(found) as screen:
         screen.wait_for("What to do next:", "5 of 5 nodes ready")
         screen.press("1")

@@ -15,14 +15,15 @@ import pytest
 from sensei_tui.deploy.record import load_deployed
 from sensei_tui.runs.journal import read_events, verify
 from sensei_tui.runs.model import RunState, StepState
-from tests.e2e.rehearsed import Rehearsed, ended, in_step, rehearsed
+from tests.e2e.rehearsed import rehearsed
+from tests.e2e.sites import SiteUnderTest, ended, in_step
 from tests.fixtures_cluster import KUBECTL
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteUnderTest]:
     """Installed by a console that was killed in the middle, watched to the end by another one."""
     slow = "faults: [{kind: slow-start, pod: sensei-kora, seconds: 40}]\n"
     with rehearsed(tmp_path_factory.mktemp("install") / "site", slow) as found:
@@ -39,7 +40,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
         yield found
 
 
-def test_console_was_killed_and_the_run_went_on(installed: Rehearsed) -> None:
+def test_console_was_killed_and_the_run_went_on(installed: SiteUnderTest) -> None:
     view = installed.run("1").view()
     assert view.state is RunState.DONE
     assert {step.state for step in view.steps} == {StepState.OK}
@@ -50,7 +51,7 @@ def test_console_was_killed_and_the_run_went_on(installed: Rehearsed) -> None:
     assert verify(installed.run("1").journal).torn == 0
 
 
-def test_the_cluster_shows_it(installed: Rehearsed) -> None:
+def test_the_cluster_shows_it(installed: SiteUnderTest) -> None:
     deployments = installed.kubectl("get", "deployments")["items"]
     ready = {item["metadata"]["name"]: item["status"].get("readyReplicas", 0) for item in deployments}
     assert ready["sensei-dashboard"] == 2
@@ -59,18 +60,18 @@ def test_the_cluster_shows_it(installed: Rehearsed) -> None:
     assert all(release["info"]["status"] == "deployed" for release in installed.helm_releases())
 
 
-def test_waiting_was_explained(installed: Rehearsed) -> None:
+def test_waiting_was_explained(installed: SiteUnderTest) -> None:
     waits = [event for event in read_events(installed.run("1").journal) if event.type == "waiting"]
     objects = {item["object"] for event in waits for item in event.data["objects"]}
     assert "Deployment/sensei-kora" in objects
     assert any(name.startswith("StatefulSet/sensei-") for name in objects)
 
 
-def test_lease_was_given_back(installed: Rehearsed) -> None:
+def test_lease_was_given_back(installed: SiteUnderTest) -> None:
     assert installed.kubectl("get", "leases")["items"] == []
 
 
-def test_status_is_green(installed: Rehearsed) -> None:
+def test_status_is_green(installed: SiteUnderTest) -> None:
     said = installed.sensei("status")
     assert "Dashboard" in said
     found = json.loads(installed.sensei("status", "-o", "json"))
@@ -78,7 +79,7 @@ def test_status_is_green(installed: Rehearsed) -> None:
     assert found["site"]["deployed"] is True
 
 
-def test_record_holds_values_without_secrets(installed: Rehearsed) -> None:
+def test_record_holds_values_without_secrets(installed: SiteUnderTest) -> None:
     record = load_deployed(installed.site)
     assert record is not None
     assert record.values["controlPlane"]["replicas"] == 2
@@ -86,7 +87,7 @@ def test_record_holds_values_without_secrets(installed: Rehearsed) -> None:
     assert "apiKey" not in record.values.get("llm", {})
 
 
-def test_installing_again_skips_what_is_there(installed: Rehearsed) -> None:
+def test_installing_again_skips_what_is_there(installed: SiteUnderTest) -> None:
     installed.sensei("install", "--yes")
     view = installed.run().view()
     states = {step.id: step.state for step in view.steps}
@@ -96,7 +97,7 @@ def test_installing_again_skips_what_is_there(installed: Rehearsed) -> None:
     assert len(installed.helm_releases()) == 2
 
 
-def test_upgrade_shows_and_brings_the_change_and_rollback_takes_it_back(installed: Rehearsed) -> None:
+def test_upgrade_shows_and_brings_the_change_and_rollback_takes_it_back(installed: SiteUnderTest) -> None:
     values = installed.site.root / "values.yaml"
     values.write_text(values.read_text().replace("kora:\n    replicas: 2", "kora:\n    replicas: 3"))
     plan = json.loads(installed.sensei("upgrade", "--plan-only", "-o", "json"))
@@ -111,7 +112,7 @@ def test_upgrade_shows_and_brings_the_change_and_rollback_takes_it_back(installe
     assert "there are 1:" in missing
 
 
-def test_drift_is_found_before_anything_is_written(installed: Rehearsed) -> None:
+def test_drift_is_found_before_anything_is_written(installed: SiteUnderTest) -> None:
     values = installed.site.root / "values.yaml"
     values.write_text(values.read_text().replace("kora:\n    replicas: 3", "kora:\n    replicas: 4"))
     command = [KUBECTL, f"--kubeconfig={installed.site.kubeconfig}", "-n", "sensei", "scale",
@@ -125,7 +126,7 @@ def test_drift_is_found_before_anything_is_written(installed: Rehearsed) -> None
     assert installed.kubectl("get", "deployment", "sensei-kora")["spec"]["replicas"] == 4
 
 
-def test_changed_site_stops_an_old_plan(installed: Rehearsed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_site_stops_an_old_plan(installed: SiteUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     from sensei_tui.deploy.plans import plan_install
     from sensei_tui.deploy.start import start
 

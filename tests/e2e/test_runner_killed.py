@@ -13,7 +13,8 @@ from sensei_tui.deploy.overview import overview
 from sensei_tui.rehearsal import launch
 from sensei_tui.runs.journal import read_events, verify
 from sensei_tui.runs.model import RunState, StepState
-from tests.e2e.rehearsed import Rehearsed, ended, kill, rehearsed
+from tests.e2e.rehearsed import rehearsed
+from tests.e2e.sites import SiteUnderTest, ended, kill
 
 pytestmark = pytest.mark.e2e
 HANG = """
@@ -29,7 +30,7 @@ def scenario(path: str) -> str:
 
 
 @pytest.fixture
-def hanging(tmp_path: Path) -> Iterator[Rehearsed]:
+def hanging(tmp_path: Path) -> Iterator[SiteUnderTest]:
     """An installation that hangs in the middle of release sensei-deps."""
     with rehearsed(tmp_path / "site", scenario("statefulsets/sensei-redis")) as found:
         found.sensei("install", "--yes", "--detach")
@@ -37,7 +38,7 @@ def hanging(tmp_path: Path) -> Iterator[Rehearsed]:
         yield found
 
 
-def await_status(found: Rehearsed, release: str, status: str, seconds: float = 60) -> None:
+def await_status(found: SiteUnderTest, release: str, status: str, seconds: float = 60) -> None:
     """Until Helm's newest record of the release has this status."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -48,7 +49,7 @@ def await_status(found: Rehearsed, release: str, status: str, seconds: float = 6
     raise AssertionError(f"{release} never became {status}: {found.run().view().error}")
 
 
-def test_killed_during_install_then_resumed(hanging: Rehearsed) -> None:
+def test_killed_during_install_then_resumed(hanging: SiteUnderTest) -> None:
     directory = hanging.run()
     kill(directory)
     assert directory.view().state is RunState.DEAD
@@ -70,7 +71,7 @@ def test_killed_during_install_then_resumed(hanging: Rehearsed) -> None:
     assert json.loads(hanging.sensei("status", "-o", "json"))["health"]["word"] == "ok"
 
 
-def test_cancelled_during_install_then_resumed(hanging: Rehearsed) -> None:
+def test_cancelled_during_install_then_resumed(hanging: SiteUnderTest) -> None:
     hanging.sensei("runs", "cancel")
     assert hanging.until(ended).state is RunState.CANCELLED
     assert hanging.kubectl("get", "leases")["items"] == []

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sensei_tui.site.resolve import load_kept
-from tests.e2e.rehearsed import API_KEY, LICENSE, Rehearsed, ended, rehearsed
+from tests.e2e.rehearsed import rehearsed
+from tests.e2e.sites import API_KEY, LICENSE, SiteUnderTest, ended
 
 pytestmark = pytest.mark.e2e
 
@@ -58,13 +59,13 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> object:
         yield found, lines.seen, said
 
 
-def planted(found: Rehearsed) -> list[str]:
+def planted(found: SiteUnderTest) -> list[str]:
     kept = load_kept(found.site)
     assert len(kept.credentials) >= 5
     return [API_KEY, LICENSE, *kept.credentials.values()]
 
 
-def test_the_search_would_find_them(searched: tuple[Rehearsed, set[bytes], str]) -> None:
+def test_the_search_would_find_them(searched: tuple[SiteUnderTest, set[bytes], str]) -> None:
     """The Secrets in the cluster do hold them: the forms searched for are the forms they have there."""
     found, _, _ = searched
     stored = json.dumps(found.kubectl("get", "secrets")).encode()
@@ -72,7 +73,7 @@ def test_the_search_would_find_them(searched: tuple[Rehearsed, set[bytes], str])
         assert any(form in stored for form in forms(secret))
 
 
-def test_in_no_file_of_the_site(searched: tuple[Rehearsed, set[bytes], str]) -> None:
+def test_in_no_file_of_the_site(searched: tuple[SiteUnderTest, set[bytes], str]) -> None:
     found, _, _ = searched
     state = found.site.root / ".sensei"
     # The simulated cluster's own disk is the cluster: a real one is not in the site's directory.
@@ -87,14 +88,14 @@ def test_in_no_file_of_the_site(searched: tuple[Rehearsed, set[bytes], str]) -> 
             assert not any(form in content for form in forms(secret)), f"a secret is in {path}"
 
 
-def test_modes(searched: tuple[Rehearsed, set[bytes], str]) -> None:
+def test_modes(searched: tuple[SiteUnderTest, set[bytes], str]) -> None:
     found, _, _ = searched
     for path in (found.site.root / ".sensei").rglob("*"):
         wanted = 0o077 if path.is_dir() or path.is_file() else 0
         assert path.stat().st_mode & wanted == 0, path
 
 
-def test_in_no_helm_record(searched: tuple[Rehearsed, set[bytes], str]) -> None:
+def test_in_no_helm_record(searched: tuple[SiteUnderTest, set[bytes], str]) -> None:
     found, _, _ = searched
     releases = found.helm_releases()
     assert len(releases) == 2
@@ -105,7 +106,7 @@ def test_in_no_helm_record(searched: tuple[Rehearsed, set[bytes], str]) -> None:
             assert not any(form in text for form in forms(secret))
 
 
-def test_in_no_command_line(searched: tuple[Rehearsed, set[bytes], str]) -> None:
+def test_in_no_command_line(searched: tuple[SiteUnderTest, set[bytes], str]) -> None:
     found, lines, _ = searched
     assert any(b"sensei_tui.deploy.main" in line for line in lines)
     assert any(b"sensei_tui.helm.worker" in line for line in lines)
@@ -113,7 +114,7 @@ def test_in_no_command_line(searched: tuple[Rehearsed, set[bytes], str]) -> None
         assert not any(secret.encode() in line for line in lines)
 
 
-def test_in_no_output(searched: tuple[Rehearsed, set[bytes], str]) -> None:
+def test_in_no_output(searched: tuple[SiteUnderTest, set[bytes], str]) -> None:
     found, _, said = searched
     for secret in planted(found):
         assert secret not in said
