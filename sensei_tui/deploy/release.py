@@ -7,6 +7,7 @@ from typing import Any
 
 from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.base.text import plural
+from sensei_tui.deploy.hooks import hooks_explained
 from sensei_tui.deploy.prepare import Release
 from sensei_tui.deploy.world import World
 from sensei_tui.helm.doctor import diagnose, repair
@@ -66,7 +67,7 @@ class InstallRelease:
         heal(self.world, context, self.name)
         # A first installation that failed or was cancelled holds the name: Helm upgrades over it.
         there = engine.history(self.name)
-        with context.stop.calling(engine.cancel):
+        with context.stop.calling(engine.cancel), hooks_explained(self.world, context, self.name):
             if not there:
                 after = engine.install(self.name, self._release.chart, self._values, timeout=self.world.timeout)
             else:
@@ -101,7 +102,7 @@ class RollbackRelease:
         known = {item.revision: item for item in engine.history(self.name)}
         if wanted not in known:
             raise no_revision(self.name, wanted, list(known.values()))
-        with context.stop.calling(engine.cancel):
+        with context.stop.calling(engine.cancel), hooks_explained(self.world, context, self.name):
             engine.rollback(self.name, wanted, timeout=self.world.timeout)
         context.check()
         after = deployed(self.world, self.name)

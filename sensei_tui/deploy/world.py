@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from types import TracebackType
 
@@ -33,6 +34,8 @@ class World:
         self.narrator = Narrator()
         self.changed = threading.Event()
         """Set whenever the picture of the namespace changes."""
+        self.on_picture: Callable[[Snapshot], None] = _nobody
+        """Told of every new picture, in the store's thread."""
         self._open = ExitStack()
 
     def __enter__(self) -> World:
@@ -86,9 +89,24 @@ class World:
         self._open.callback(store.stop)
         return store
 
+    @contextmanager
+    def watched_by(self, look: Callable[[Snapshot], None]) -> Iterator[None]:
+        """`look` sees every new picture, and the one there is, until the end of the block."""
+        self.on_picture = look
+        try:
+            look(self.store.snapshot)
+            yield
+        finally:
+            self.on_picture = _nobody
+
     def _helm_said(self, line: LogLine) -> None:
         self.narrator.say("helm", line.text, line.object)
 
     def _cluster_changed(self, snapshot: Snapshot) -> None:
         self.changed.set()
         self.narrator.see(snapshot)
+        self.on_picture(snapshot)
+
+
+def _nobody(_: Snapshot) -> None:
+    """Nobody looks."""

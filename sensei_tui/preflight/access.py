@@ -12,8 +12,10 @@ from sensei_tui.preflight.facts import Permission
 NAME = "sensei-operator"
 """Of the Role, the ClusterRole and their bindings."""
 _RBAC = "rbac.authorization.k8s.io"
-_HELM = ("get", "list", "watch", "create", "patch", "delete")
-"""What the Helm engine does with every kind of object in a chart (seen in a real API server's audit log)."""
+_CHART = ("get", "create", "patch", "delete")
+"""What the Helm engine does with the objects of a chart (a server-side apply that creates needs `create` too)."""
+_SEEN = ("list", "watch")
+"""What the program follows itself."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -26,30 +28,33 @@ class Grant(msgspec.Struct, frozen=True):
     optional: bool = False
 
 
-CHARTS = tuple(
-    Grant(group, resource, _HELM, "objects of the charts")
-    for group, resource in (
-        ("", "configmaps"), ("", "persistentvolumeclaims"), ("", "services"), ("apps", "deployments"),
-        ("apps", "statefulsets"), ("batch", "jobs"), ("networking.k8s.io", "ingresses"),
-        ("networking.k8s.io", "networkpolicies"), ("policy", "poddisruptionbudgets"),
-    )
-)  # fmt: skip
+CHARTS = (
+    Grant("", "configmaps", _CHART, "the charts' settings"),
+    Grant("", "persistentvolumeclaims", (*_CHART, *_SEEN), "the charts' volumes; why one is not bound"),
+    Grant("", "services", (*_CHART, *_SEEN), "the charts' services; whether they answer"),
+    Grant("apps", "deployments", (*_CHART, *_SEEN), "the platform"),
+    Grant("apps", "statefulsets", (*_CHART, *_SEEN), "the data stores"),
+    Grant("batch", "jobs", ("create", "patch", "delete", *_SEEN), "migrations of the database"),
+    Grant("networking.k8s.io", "ingresses", _CHART, "with ingress.enabled"),
+    Grant("networking.k8s.io", "networkpolicies", _CHART, "with networkPolicy.enabled"),
+    Grant("policy", "poddisruptionbudgets", _CHART, "the charts' disruption budgets"),
+)
 """In the namespace: every kind that a template of the packaged charts has, Secrets apart."""
 OURS = (
-    Grant("", "secrets", (*_HELM, "update"), "objects of the charts, Helm's records, the site's own Secrets"),
-    Grant("", "pods", ("get", "list", "watch"), "waiting and the health board"),
+    Grant("", "secrets", (*_CHART, "list", "update"), "Helm's records, and the site's own Secrets"),
+    Grant("", "pods", ("get", *_SEEN), "waiting, the health board, the logs"),
     Grant("", "pods/log", ("get",), "the logs of a pod"),
     Grant("", "pods/portforward", ("get", "create"), "the dashboard on a local port; its check after a run"),
-    Grant("", "events", ("list", "watch"), "why something waits"),
-    Grant("apps", "replicasets", ("list", "watch"), "which pods belong to a rollout"),
-    Grant("discovery.k8s.io", "endpointslices", ("list", "watch"), "whether a Service has somebody behind it"),
+    Grant("", "events", _SEEN, "why something waits"),
+    Grant("apps", "replicasets", _SEEN, "which pods belong to a rollout"),
+    Grant("discovery.k8s.io", "endpointslices", _SEEN, "whether a service has somebody behind it"),
     Grant("coordination.k8s.io", "leases", ("get", "create", "update", "delete"), "one run at a time"),
     Grant("", "namespaces", ("get",), "whether the namespace is there"),
 )
-"""In the namespace, beside Helm."""
+"""In the namespace, beside the charts."""
 CLUSTER = (
-    Grant("", "nodes", ("list", "watch"), "capacity checks, the board's nodes", optional=True),
-    Grant("", "pods", ("list",), "what the nodes' capacity is used for", optional=True),
+    Grant("", "nodes", _SEEN, "capacity checks, the board's nodes", optional=True),
+    Grant("", "pods", _SEEN, "what the nodes' capacity is used for", optional=True),
     Grant("storage.k8s.io", "storageclasses", ("list",), "storage checks", optional=True),
     Grant("storage.k8s.io", "csistoragecapacities", ("list",), "storage checks", optional=True),
 )
@@ -84,8 +89,9 @@ def permissions(namespace: str) -> Iterator[Permission]:
 
 
 def chart_permissions(group: str, resource: str, namespace: str) -> Iterator[Permission]:
-    """What Helm needs for one kind of object."""
-    for verb in _HELM:
+    """What Helm needs for one kind of object, which may not be one of the packaged charts."""
+    known = next((row for row in (*CHARTS, *OURS) if (row.group, row.resource) == (group, resource)), None)
+    for verb in known.verbs if known else (*_CHART, *_SEEN):
         yield Permission(group, resource, verb, namespace)
 
 

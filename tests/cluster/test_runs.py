@@ -84,20 +84,28 @@ def test_drift_is_found_before_anything_is_written(installed: tuple[SiteUnderTes
     assert site.kubectl("get", "deployment", "sensei-kora")["spec"]["replicas"] == 4
 
 
-def test_a_failed_upgrade_names_the_cause_and_rollback_mends_it(installed: tuple[SiteUnderTest, Place]) -> None:
+def test_a_hook_that_cannot_run_is_named_with_its_reason(installed: tuple[SiteUnderTest, Place]) -> None:
     site, place = installed
-    values = site.site.root / "values.yaml"
-    good = values.read_text()
     place.admin.kubectl("create", "quota", "tight", "--hard=pods=0")
     change(site, "kora:\n    replicas: 4", "kora:\n    replicas: 6")
+    said = site.sensei("upgrade", "--yes", "--timeout", "6", code=3)
+    assert "Job/sensei-migrations did not finish" in said
+    assert "exceeded quota: tight" in said
+    assert statuses(site, "sensei")[-1] == "failed"
+    place.admin.kubectl("delete", "quota", "tight")
+
+
+def test_a_failed_upgrade_names_the_cause_and_rollback_mends_it(installed: tuple[SiteUnderTest, Place]) -> None:
+    site, place = installed
+    there = len(place.admin.kubectl("get", "pods", "-o", "name").split())
+    place.admin.kubectl("create", "quota", "tight", f"--hard=pods={there + 1}")
     said = site.sensei("upgrade", "--yes", "--timeout", "8", code=3)
     assert "Deployment/sensei-kora" in said
-    assert "exceeded quota" in said
-    assert "tight" in said
+    assert "exceeded quota: tight" in said
     place.admin.kubectl("delete", "quota", "tight")
-    revision = len(statuses(site, "sensei")) - 1
-    values.write_text(good)
-    site.sensei("rollback", str(revision), "--yes")
+    good = len(statuses(site, "sensei")) - 2
+    change(site, "kora:\n    replicas: 6", "kora:\n    replicas: 4")
+    site.sensei("rollback", str(good), "--yes")
     assert site.kubectl("get", "deployment", "sensei-kora")["spec"]["replicas"] == 4
     assert json.loads(site.sensei("status", "-o", "json"))["health"]["word"] == "ok"
 
