@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -221,12 +223,18 @@ def test_trouble_is_seen_in_the_table(tmp_path: Path) -> None:
         )
         waiting = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff"
         troubled.kubectl("wait", waiting, "pod/talker", "--timeout=40s")
-        (row,) = troubled.kubectl("get", "pods", "--no-headers").splitlines()
-        assert row.split()[1:3] == ["0/1", "CrashLoopBackOff"]
-        assert "no such database" in troubled.kubectl("logs", "talker")
+        # Between two commands the next container may have started, which has said nothing yet.
+        _until(lambda: troubled.kubectl("get", "pods", "--no-headers").split()[1:3] == ["0/1", "CrashLoopBackOff"])
+        _until(lambda: "no such database" in troubled.kubectl("logs", "talker"))
         described = troubled.kubectl("describe", "pod", "talker")
         assert "Back-off restarting failed container main" in described
         assert "Exit Code:    3" in described
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 40
+    while not true():
+        assert time.monotonic() < deadline
 
 
 def test_no_node_has_the_gpus(cluster: RunningCluster, namespace: str) -> None:
