@@ -14,9 +14,9 @@ _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 def clone(value: Any) -> Any:
     """A deep copy of a JSON value (five times faster than copy.deepcopy)."""
-    if type(value) is dict:
+    if isinstance(value, dict):
         return {key: clone(item) for key, item in value.items()}
-    if type(value) is list:
+    if isinstance(value, list):
         return [clone(item) for item in value]
     return value
 

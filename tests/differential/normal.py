@@ -19,7 +19,8 @@ _TEXT = tuple((re.compile(pattern), word) for pattern, word in (
     (r"\bcontainerd://[0-9a-f]{64}\b", "<container>"),
     (rf"\bkube-api-access-[{_ALPHABET}]{{5}}\b", "kube-api-access-<id>"),
     (rf"-[{_ALPHABET}]{{6,10}}-[{_ALPHABET}]{{5}}\b", "-<hash>-<id>"),
-    (rf"(?<=[a-z0-9])-[{_ALPHABET}]{{8,10}}\b(?!-)", "-<hash>"),
+    (rf"(?<=[a-z0-9])-[{_ALPHABET}]{{8,10}}(?=-$|\b(?!-))", "-<hash>"),
+    (rf"(?<=[a-z0-9])-[{_ALPHABET}]{{5}}\b(?!-)", "-<id>"),
     (r"(?<=[a-z0-9])\.[0-9a-f]{16}\b", ".<id>"),
 ))  # fmt: skip
 _AGE = re.compile(r"(?<=\s)(?:\d+[smhd]){1,2}(?=\s|$)")
@@ -27,12 +28,13 @@ _FIELDS = {
     "uid": "<uid>", "resourceVersion": "<rv>", "containerID": "<container>", "imageID": "<image>",
     "podIP": "<ip>", "hostIP": "<ip>", "clusterIP": "<ip>", "gitCommit": "<version>", "continue": "<token>",
     "kubeletVersion": "<version>", "pod-template-hash": "<hash>", "controller-revision-hash": "<hash>",
+    "controller.kubernetes.io/hash": "<hash>",
 }  # fmt: skip
 """Members whose value is replaced where it is a text that is not empty ("None" is a cluster IP of its own)."""
 
 
 def normal(value: Any, namespace: str, *, nodes: bool = False) -> Any:
-    """A copy without what must differ; `nodes` keeps the names of the ordinary nodes (which of equals is free)."""
+    """A copy without what must differ; `nodes` keeps the nodes' names (which of those that will do is free)."""
     if isinstance(value, dict):
         return {text(key, namespace, nodes=nodes): _member(key, item, namespace, nodes) for key, item in value.items()}
     if isinstance(value, list):
@@ -40,9 +42,15 @@ def normal(value: Any, namespace: str, *, nodes: bool = False) -> Any:
     return text(value, namespace, nodes=nodes) if isinstance(value, str) else value
 
 
+def _owner(entry: Any) -> list[str]:
+    return [str(entry.get(key, "")) for key in ("operation", "manager", "apiVersion", "subresource")]
+
+
 def _member(key: str, value: Any, namespace: str, nodes: bool) -> Any:
     if key in _FIELDS and isinstance(value, str) and value not in ("", "None"):
         return _FIELDS[key]
+    if key == "managedFields" and isinstance(value, list):
+        value = sorted(value, key=_owner)
     return normal(value, namespace, nodes=nodes)
 
 
@@ -51,7 +59,7 @@ def text(said: str, namespace: str, *, nodes: bool = False) -> str:
     said = said.replace(namespace, "{ns}")
     for pattern, word in _TEXT:
         said = pattern.sub(word, said)
-    return said if nodes else re.sub(r"\bnode-\d\b", "node-<n>", said)
+    return said if nodes else re.sub(r"\b(?:node-\d|gpu-1)\b", "node-<n>", said)
 
 
 def table(said: str, namespace: str, *, nodes: bool = False) -> list[str]:

@@ -38,6 +38,9 @@ APPLY = "application/apply-patch+yaml"
 SECONDS = 60.0
 """How long `until` waits."""
 
+_NAMESPACE = "simulated-namespace"
+"""No word of any message: it is taken out of answers."""
+
 
 @dataclass
 class Side:
@@ -114,8 +117,8 @@ def _run(case: Case, side: Side) -> list[Any]:
 def _simulated(directory: Path, case: Case) -> Iterator[Side]:
     found = scenario.Scenario(nodes=scenario.default().nodes, faults=case.faults, speed=SPEED)
     with running_cluster(directory, found.text()) as cluster:
-        cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": "case"}})
-        yield Side(cluster, "case")
+        cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": _NAMESPACE}})
+        yield Side(cluster, _NAMESPACE)
 
 
 def _differences(path: str, first: Any, second: Any) -> Iterator[str]:

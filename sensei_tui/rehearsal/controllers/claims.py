@@ -8,15 +8,19 @@ from decimal import Decimal
 from sensei_tui.base import quantity
 from sensei_tui.rehearsal import kinds
 from sensei_tui.rehearsal.controllers.loop import Key
-from sensei_tui.rehearsal.controllers.world import World
+from sensei_tui.rehearsal.controllers.world import World, condition, condition_is
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object, clone
 
 CLAIM = kinds.named("PersistentVolumeClaim")
 CLASS = kinds.named("StorageClass")
 VOLUME = kinds.named("PersistentVolume")
+POD = kinds.named("Pod")
+ENDED = ("Succeeded", "Failed")
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 _COMPONENT = "persistentvolume-controller"
+_USED = ("PodUsingPVC", "A pod is currently referencing this PVC")
+_UNUSED = ("NoPodsUsingPVC", "No pods are currently referencing this PVC")
 _PROVISION = 1.5
 """Seconds that a real provisioner takes for a network volume."""
 
@@ -34,6 +38,8 @@ class Claims:
         elif kind is CLASS and event == "ADDED":
             every = self._world.store.select(CLAIM)
             return [(one["metadata"]["namespace"], one["metadata"]["name"]) for one in every if not bound(one)]
+        elif kind is POD:
+            return [(obj["metadata"]["namespace"], name) for name in claims_of(obj)]
         return ()
 
     def _release(self, claim: Object) -> None:
@@ -52,6 +58,7 @@ class Claims:
             return None
         if bound(claim):
             self._expand(claim)
+            self._mark_use(claim)
             return None
         storage = self._world.find(CLASS, "", claim["spec"].get("storageClassName") or "")
         if storage is None:
@@ -63,6 +70,18 @@ class Claims:
             self._world.event(CLAIM, claim, "WaitForFirstConsumer", text, _COMPONENT)
             return None
         return self._provision(claim, storage)
+
+    def _mark_use(self, claim: Object) -> None:
+        """The condition Unused, which tells since when no pod refers to the claim."""
+        found = claim["metadata"]
+        pods = self._world.store.select(POD, found["namespace"])
+        used = any(found["name"] in claims_of(pod) and pod["status"].get("phase") not in ENDED for pod in pods)
+        if condition_is(claim, "Unused", str(not used)):
+            return
+        why = _USED if used else _UNUSED
+        status = condition(claim["status"], "Unused", not used, self._world.now(), reason=why[0], message=why[1])
+        timed = [{"lastProbeTime": None, **item} for item in status["conditions"]]
+        self._world.set_status(CLAIM, claim, conditions=timed)
 
     def _no_class(self, claim: Object) -> None:
         name = claim["spec"].get("storageClassName")
@@ -147,6 +166,12 @@ def volume_for(claim: Object, storage: Object) -> Object:
     }  # fmt: skip
 
 
+def claims_of(pod: Object) -> list[str]:
+    """The names of the claims that a pod's volumes are."""
+    sources = (volume.get("persistentVolumeClaim") for volume in pod["spec"].get("volumes") or ())
+    return [source["claimName"] for source in sources if source]
+
+
 def bound(claim: Object) -> bool:
     return (claim.get("status") or {}).get("phase") == "Bound"
 
@@ -159,5 +184,7 @@ def _bound_to(claim: Object, volume: str, provisioner: str) -> None:
     claim["spec"]["volumeName"] = volume
     claim["metadata"]["annotations"] = {
         **(claim["metadata"].get("annotations") or {}), "pv.kubernetes.io/bind-completed": "yes",
-        "pv.kubernetes.io/bound-by-controller": "yes", "volume.kubernetes.io/storage-provisioner": provisioner,
+        "pv.kubernetes.io/bound-by-controller": "yes",
+        "volume.beta.kubernetes.io/storage-provisioner": provisioner,
+        "volume.kubernetes.io/storage-provisioner": provisioner,
     }  # fmt: skip

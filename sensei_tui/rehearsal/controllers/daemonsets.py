@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sensei_tui.rehearsal import kinds
-from sensei_tui.rehearsal.controllers import owned, placement
+from sensei_tui.rehearsal.controllers import history, owned, placement
+from sensei_tui.rehearsal.controllers.history import REVISION
 from sensei_tui.rehearsal.controllers.loop import Key
 from sensei_tui.rehearsal.controllers.owned import POD
-from sensei_tui.rehearsal.controllers.statefulsets import REVISION
 from sensei_tui.rehearsal.controllers.world import World
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object
@@ -16,6 +16,7 @@ from sensei_tui.rehearsal.objects import Object
 DAEMON_SET = kinds.named("DaemonSet")
 NODE = kinds.named("Node")
 _COMPONENT = "daemonset-controller"
+_GENERATION = "deprecated.daemonset.template.generation"
 _TOLERATED = (
     ("not-ready", "NoExecute"), ("unreachable", "NoExecute"), ("disk-pressure", "NoSchedule"),
     ("memory-pressure", "NoSchedule"), ("pid-pressure", "NoSchedule"), ("unschedulable", "NoSchedule"),
@@ -38,11 +39,16 @@ class DaemonSets:
         daemon_set = self._world.find(DAEMON_SET, namespace, name)
         if daemon_set is None:
             return
-        revision = owned.template_hash(daemon_set["spec"]["template"])
+        revision = self._revision(daemon_set)
         nodes = self._nodes(daemon_set)
         if "deletionTimestamp" not in daemon_set["metadata"]:
             self._spread(daemon_set, nodes, revision)
         self._report(daemon_set, nodes, revision)
+
+    def _revision(self, daemon_set: Object) -> str:
+        marks = {_GENERATION: str(daemon_set["metadata"].get("generation", 1))}
+        name = history.keep(self._world, DAEMON_SET, daemon_set, REVISION, marks)
+        return name.removeprefix(f"{daemon_set['metadata']['name']}-")
 
     def _nodes(self, daemon_set: Object) -> list[str]:
         pod = _pod(daemon_set, "", "")
@@ -88,7 +94,10 @@ def _target(pod: Object) -> str:
 def _pod(daemon_set: Object, node: str, revision: str) -> Object:
     pod = owned.pod_from(daemon_set["spec"]["template"], DAEMON_SET, daemon_set)
     pod["metadata"]["generateName"] = f"{daemon_set['metadata']['name']}-"
-    pod["metadata"]["labels"] = {**(pod["metadata"].get("labels") or {}), REVISION: revision}
+    pod["metadata"]["labels"] = {
+        **(pod["metadata"].get("labels") or {}), REVISION: revision,
+        "pod-template-generation": str(daemon_set["metadata"].get("generation", 1)),
+    }  # fmt: skip
     spec = pod["spec"]
     spec["tolerations"] = [
         *(spec.get("tolerations") or ()),

@@ -1,25 +1,22 @@
-"""Deployments: ReplicaSets by revision, rolling updates and re-creation, progress deadlines."""
+"""Deployments: ReplicaSets by revision, rolling updates and re-creation (pkg/controller/deployment)."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from typing import Any
 
 from sensei_tui.rehearsal import kinds
-from sensei_tui.rehearsal.controllers import owned
+from sensei_tui.rehearsal.controllers import owned, progress, revisions, shares
 from sensei_tui.rehearsal.controllers.loop import Key
 from sensei_tui.rehearsal.controllers.owned import POD
 from sensei_tui.rehearsal.controllers.replicasets import REPLICA_SET
-from sensei_tui.rehearsal.controllers.world import World, condition
+from sensei_tui.rehearsal.controllers.revisions import REVISION, Family, active, replicas_of, revision_of
+from sensei_tui.rehearsal.controllers.world import World
+from sensei_tui.rehearsal.errors import ApiError
 from sensei_tui.rehearsal.kinds import Kind
-from sensei_tui.rehearsal.objects import Object, clone
+from sensei_tui.rehearsal.objects import Object, key_of
 
 DEPLOYMENT = kinds.named("Deployment")
-REVISION = "deployment.kubernetes.io/revision"
-HASH = "pod-template-hash"
 _COMPONENT = "deployment-controller"
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class Deployments:
@@ -45,226 +42,158 @@ class Deployments:
         deployment = self._world.find(DEPLOYMENT, namespace, name)
         if deployment is None:
             return None
-        if "deletionTimestamp" not in deployment["metadata"]:
-            owned.adopt(self._world, REPLICA_SET, DEPLOYMENT, deployment)
-            new = self._new_replica_set(deployment)
-            if not deployment["spec"].get("paused"):
-                self._roll(deployment, new)
-            self._clean(deployment, new)
-        return self._report(deployment)
-
-    def _sets(self, deployment: Object) -> list[Object]:
-        return owned.owned(self._world, REPLICA_SET, deployment)
-
-    def _new_replica_set(self, deployment: Object) -> Object:
-        """The ReplicaSet of the current template, created if there is none; it has the newest revision."""
-        sets = self._sets(deployment)
-        template = deployment["spec"]["template"]
-        current = next((item for item in sets if _template(item) == template), None)
-        newest = max((_revision(item) for item in sets if item is not current), default=0)
-        if current is None:
-            current = self._create(deployment, newest + 1)
-        elif _revision(current) <= newest:
-            self._annotate(REPLICA_SET, current, newest + 1)
-        self._annotate(DEPLOYMENT, deployment, max(newest + 1, _revision(current)))
-        return current
-
-    def _annotate(self, kind: Kind, obj: Object, revision: int) -> None:
-        if _revision(obj) != revision:
-            self._world.change(kind, obj, lambda new: _set_revision(new, revision))
-
-    def _create(self, deployment: Object, revision: int) -> Object:
-        spec = deployment["spec"]
-        mark = owned.template_hash(spec["template"])
-        template, selector = clone(spec["template"]), clone(spec["selector"])
-        template["metadata"]["labels"] = {**(template["metadata"].get("labels") or {}), HASH: mark}
-        selector["matchLabels"] = {**(selector.get("matchLabels") or {}), HASH: mark}
-        annotations = {**(deployment["metadata"].get("annotations") or {}), REVISION: str(revision)}
-        annotations.pop(_LAST_APPLIED, None)
-        return self._world.create(REPLICA_SET, {
-            "metadata": {
-                "name": f"{deployment['metadata']['name']}-{mark}", "namespace": deployment["metadata"]["namespace"],
-                "labels": template["metadata"]["labels"], "annotations": annotations,
-                "ownerReferences": [owned.reference(DEPLOYMENT, deployment)],
-            },
-            "spec": {
-                "replicas": 0, "selector": selector, "template": template,
-                "minReadySeconds": spec.get("minReadySeconds", 0),
-            },
-        })  # fmt: skip
-
-    def _roll(self, deployment: Object, new: Object) -> None:
-        wanted = deployment["spec"].get("replicas", 1)
-        old = [item for item in self._sets(deployment) if item["metadata"]["uid"] != new["metadata"]["uid"]]
+        if "deletionTimestamp" in deployment["metadata"]:
+            return self._report(deployment, rolls=False)
+        owned.adopt(self._world, REPLICA_SET, DEPLOYMENT, deployment)
+        self._mark_pause(deployment)
+        paused = bool(deployment["spec"].get("paused"))
+        if paused or self._was_scaled(deployment):
+            self._keep_revision(deployment)
+            self._resize(deployment)
+            if paused:
+                self._clean(deployment)
+            return self._report(deployment, rolls=False)
         if deployment["spec"]["strategy"]["type"] == "Recreate":
-            for item in old:
-                self._scale(deployment, item, 0)
-            if not any(self._pods_left(item) for item in old):
-                self._scale(deployment, new, wanted)
-            return
-        surge, unavailable = _limits(deployment)
-        total = sum(_replicas(item) for item in [new, *old])
-        room = max(0, wanted + surge - total)
-        target = wanted if not old or total == _replicas(new) else min(wanted, _replicas(new) + room)
-        if wanted < _replicas(new):
-            target = wanted
-        self._scale(deployment, new, target)
-        self._shrink(deployment, new, old, wanted - unavailable)
-
-    def _pods_left(self, replica_set: Object) -> bool:
-        return bool(owned.owned(self._world, POD, replica_set))
-
-    def _shrink(self, deployment: Object, new: Object, old: list[Object], minimum: int) -> None:
-        """Old pods go as far as enough others are available; those that are not ready go first."""
-        fresh = self._world.find(REPLICA_SET, new["metadata"]["namespace"], new["metadata"]["name"]) or new
-        for item in old:
-            unready = _replicas(item) - _available(item)
-            if unready > 0:
-                self._scale(deployment, item, _replicas(item) - unready)
-        spare = _available(fresh) + sum(min(_available(item), _replicas(item)) for item in old) - minimum
-        for item in old:
-            going = max(0, min(spare, _replicas(self._again(item))))
-            self._scale(deployment, item, _replicas(self._again(item)) - going)
-            spare -= going
-
-    def _again(self, replica_set: Object) -> Object:
-        found = replica_set["metadata"]
-        return self._world.find(REPLICA_SET, found["namespace"], found["name"]) or replica_set
-
-    def _scale(self, deployment: Object, replica_set: Object, count: int) -> None:
-        before = _replicas(self._again(replica_set))
-        if before == count:
-            return
-        self._world.change(REPLICA_SET, replica_set, lambda new: new["spec"].update(replicas=count))
-        word, name = "up" if count > before else "down", replica_set["metadata"]["name"]
-        text = f"Scaled {word} replica set {name} from {before} to {count}"
-        self._world.event(DEPLOYMENT, deployment, "ScalingReplicaSet", text, _COMPONENT)
-
-    def _clean(self, deployment: Object, new: Object) -> None:
-        limit = deployment["spec"].get("revisionHistoryLimit", 10)
-        idle = [item for item in self._sets(deployment) if not _replicas(item) and not self._pods_left(item)]
-        idle = [item for item in idle if item["metadata"]["uid"] != new["metadata"]["uid"]]
-        for item in sorted(idle, key=_revision)[: max(0, len(idle) - limit)]:
-            self._world.delete(REPLICA_SET, item)
-
-    def _report(self, deployment: Object) -> float | None:
-        sets = self._sets(deployment)
-        template, wanted = deployment["spec"]["template"], deployment["spec"].get("replicas", 1)
-        counts = {key: sum((item.get("status") or {}).get(key, 0) for item in sets) for key in _COUNTED}
-        updated = next((_total(item) for item in sets if _template(item) == template), 0)
-        live = self._world.find(DEPLOYMENT, *_key(deployment)) or deployment
-        status = self._conditions(live, wanted, updated, counts)
-        self._world.set_status(
-            DEPLOYMENT, live, observedGeneration=live["metadata"].get("generation", 1),
-            replicas=counts["replicas"] or None, updatedReplicas=updated or None,
-            readyReplicas=counts["readyReplicas"] or None, availableReplicas=counts["availableReplicas"] or None,
-            unavailableReplicas=max(0, max(wanted, counts["replicas"]) - counts["availableReplicas"]) or None,
-            terminatingReplicas=counts["terminatingReplicas"], conditions=status["conditions"],
-        )  # fmt: skip
-        progressing = next(item for item in status["conditions"] if item["type"] == "Progressing")
-        if progressing["reason"] == "NewReplicaSetAvailable" or progressing["status"] == "False":
-            return None
-        deadline = float(live["spec"].get("progressDeadlineSeconds", 600))
-        return max(1.0, deadline - self._world.since(progressing["lastUpdateTime"]))
-
-    def _conditions(self, deployment: Object, wanted: int, updated: int, counts: dict[str, int]) -> Object:
-        now, status = self._world.now(), deployment.get("status") or {}
-        enough = counts["availableReplicas"] >= wanted - _limits(deployment)[1]
-        word = ("has", "Available") if enough else ("does not have", "Unavailable")
-        status = condition(
-            status, "Available", enough, now, reason=f"MinimumReplicas{word[1]}",
-            message=f"Deployment {word[0]} minimum availability.",
-        )  # fmt: skip
-        done = updated == wanted == counts["replicas"] and counts["availableReplicas"] == wanted
-        return self._progress(deployment, status, done=done, counted=[updated, *counts.values()])
-
-    def _progress(self, deployment: Object, status: Object, *, done: bool, counted: list[int]) -> Object:
-        """The Progressing condition; its lastUpdateTime is the last time that anything moved."""
-        now, before = self._world.now(), _condition(status, "Progressing")
-        generation = deployment["metadata"].get("generation", 1)
-        observed = (deployment.get("status") or {}).get("observedGeneration")
-        name = f"{deployment['metadata']['name']}-{owned.template_hash(deployment['spec']['template'])}"
-        moved = observed != generation or counted != self._counted(deployment) or not before
-        if done:
-            reason, text, value = "NewReplicaSetAvailable", f'ReplicaSet "{name}" has successfully progressed.', True
-        elif not moved and self._late(deployment, before):
-            reason, text, value = "ProgressDeadlineExceeded", f'ReplicaSet "{name}" has timed out progressing.', False
+            self._recreate(deployment)
         else:
-            reason, text, value = "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.', True
-        status = condition(status, "Progressing", value, now, reason=reason, message=text)
-        changed = moved or before.get("reason") != reason
-        for item in status["conditions"]:
-            item.setdefault("lastUpdateTime", item["lastTransitionTime"])
-            if item["type"] == "Progressing":
-                item["lastUpdateTime"] = now if changed else before.get("lastUpdateTime", now)
-        return status
+            self._roll(deployment)
+        return self._report(deployment, rolls=True)
 
-    @staticmethod
-    def _counted(deployment: Object) -> list[int]:
-        status = deployment.get("status") or {}
-        return [status.get("updatedReplicas", 0), *(status.get(key, 0) for key in _COUNTED)]
+    def _family(self, deployment: Object) -> Family:
+        """As it is now."""
+        live = self._world.find(DEPLOYMENT, *key_of(deployment)) or deployment
+        return revisions.family(live, owned.owned(self._world, REPLICA_SET, live))
 
-    def _late(self, deployment: Object, before: Object) -> bool:
-        if before.get("reason") == "ProgressDeadlineExceeded":
-            return True
-        if before.get("reason") == "NewReplicaSetAvailable":
+    def _mark_pause(self, deployment: Object) -> None:
+        conditions = progress.paused(deployment, self._world.now())
+        if conditions is not None:
+            self._world.set_status(DEPLOYMENT, deployment, conditions=conditions)
+
+    # revisions
+
+    def _keep_revision(self, deployment: Object) -> bool:
+        """Bring the current template's ReplicaSet and the revision up to date; False where there is no ReplicaSet."""
+        family = self._family(deployment)
+        new = family.new
+        if new is None:
             return False
-        deadline = float(deployment["spec"].get("progressDeadlineSeconds", 600))
-        return self._world.since(before["lastUpdateTime"]) >= deadline
+        number = 1 + max((revision_of(item) for item in family.old), default=0)
+        ready_after = deployment["spec"].get("minReadySeconds") or 0
+        marks = revisions.marks(family.deployment, new, number)
+        if (new["metadata"].get("annotations"), new["spec"].get("minReadySeconds") or 0) != (marks, ready_after):
+            self._world.change(REPLICA_SET, new, lambda obj: revisions.mark(obj, marks, ready_after))
+        self._tell_revision(family.deployment, int(marks[REVISION]))
+        return True
 
+    def _tell_revision(self, deployment: Object, number: int) -> None:
+        if revision_of(deployment) != number:
+            self._world.change(DEPLOYMENT, deployment, lambda obj: revisions.set_revision(obj, number))
 
-_COUNTED = ("replicas", "readyReplicas", "availableReplicas", "terminatingReplicas")
+    def _create(self, deployment: Object) -> None:
+        family = self._family(deployment)
+        number = 1 + max((revision_of(item) for item in family.old), default=0)
+        count = shares.of_new(family)
+        made = revisions.replica_set(family.deployment, owned.reference(DEPLOYMENT, deployment), number, count)
+        name = made["metadata"]["name"]
+        try:
+            self._world.create(REPLICA_SET, made)
+        except ApiError as refusal:
+            self._not_created(family.deployment, f'Failed to create new replica set "{name}": {refusal.message}')
+            raise
+        if count:
+            self._tell(deployment, f"Scaled up replica set {name} from 0 to {count}")
+        self._tell_revision(family.deployment, number)
+        self._set_progress(family.deployment, "True", "NewReplicaSetCreated", f'Created new replica set "{name}"')
 
+    def _not_created(self, deployment: Object, why: str) -> None:
+        self._set_progress(deployment, "False", "ReplicaSetCreateError", why)
+        self._world.event(DEPLOYMENT, deployment, "ReplicaSetCreateError", why, _COMPONENT, warning=True)
 
-def _key(obj: Object) -> Key:
-    return obj["metadata"]["namespace"], obj["metadata"]["name"]
+    def _set_progress(self, deployment: Object, value: str, reason: str, message: str) -> None:
+        live = self._world.find(DEPLOYMENT, *key_of(deployment)) or deployment
+        before = (live.get("status") or {}).get("conditions") or []
+        after = progress.put(before, self._world.now(), "Progressing", value, reason, message)
+        self._world.set_status(DEPLOYMENT, live, conditions=after)
 
+    def _tell(self, deployment: Object, message: str) -> None:
+        self._world.event(DEPLOYMENT, deployment, "ScalingReplicaSet", message, _COMPONENT)
 
-def _condition(status: Object, type_: str) -> Object:
-    return next((item for item in status.get("conditions") or () if item["type"] == type_), {})
+    # strategies
 
+    def _roll(self, deployment: Object) -> None:
+        if not self._keep_revision(deployment):
+            self._create(deployment)
+        family = self._family(deployment)
+        if family.new is None or self._grow(family):
+            return
+        if not self._shrink(family) and progress.complete(family.deployment, family.deployment.get("status") or {}):
+            self._clean(deployment)
 
-def _template(replica_set: Object) -> Object:
-    """The pod template as the Deployment has it."""
-    template: Object = clone(replica_set["spec"]["template"])
-    template.get("metadata", {}).get("labels", {}).pop(HASH, None)
-    return template
+    def _grow(self, family: Family) -> bool:
+        assert family.new is not None
+        have, wanted = replicas_of(family.new), family.wanted
+        return have != wanted and self._scale(family, family.new, wanted if have > wanted else shares.of_new(family))
 
+    def _shrink(self, family: Family) -> bool:
+        """Old pods go as far as enough others are available; those that are not ready go first."""
+        unhealthy = [self._scale(family, item, count) for item, count in shares.without_unhealthy(family)]
+        family = self._family(family.deployment) if unhealthy else family
+        return any([*unhealthy, *(self._scale(family, item, count) for item, count in shares.without_spare(family))])
 
-def _revision(obj: Object) -> int:
-    return int((obj["metadata"].get("annotations") or {}).get(REVISION, 0))
+    def _recreate(self, deployment: Object) -> None:
+        self._keep_revision(deployment)
+        family = self._family(deployment)
+        scaled = [self._scale(family, item, 0) for item in active(family.old)]
+        if any(scaled) or self._runs_old(family):
+            return
+        if family.new is None:
+            self._create(deployment)
+            family = self._family(deployment)
+        if family.new is not None:
+            self._scale(family, family.new, family.wanted)
+        if progress.complete(family.deployment, family.deployment.get("status") or {}):
+            self._clean(deployment)
 
+    def _runs_old(self, family: Family) -> bool:
+        pods = (pod for item in family.old for pod in owned.owned(self._world, POD, item))
+        return any((pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") for pod in pods)
 
-def _set_revision(obj: Object, revision: int) -> None:
-    obj["metadata"]["annotations"] = {**(obj["metadata"].get("annotations") or {}), REVISION: str(revision)}
+    # scaling
 
+    def _was_scaled(self, deployment: Object) -> bool:
+        """Whether somebody changed the Deployment's replicas since its ReplicaSets were sized."""
+        wanted = self._family(deployment).wanted
+        sized = (revisions.desired(item) for item in active(owned.owned(self._world, REPLICA_SET, deployment)))
+        return any(count not in (None, wanted) for count in sized)
 
-def _replicas(replica_set: Object) -> int:
-    return int(replica_set["spec"].get("replicas", 0))
+    def _resize(self, deployment: Object) -> None:
+        family = self._family(deployment)
+        for item, count, always in shares.resized(family):
+            self._scale(family, item, count, always=always)
 
+    def _scale(self, family: Family, replica_set: Object, count: int, *, always: bool = False) -> bool:
+        """Whether its size changed; `always` keeps its annotations up to date where it does not."""
+        before, limit = replicas_of(replica_set), family.wanted + family.surge
+        if before == count and not (always and revisions.sizes(replica_set) != (family.wanted, limit)):
+            return False
+        self._world.change(REPLICA_SET, replica_set, lambda obj: revisions.size(obj, count, family.wanted, limit))
+        if before != count:
+            word, name = "up" if count > before else "down", replica_set["metadata"]["name"]
+            self._tell(family.deployment, f"Scaled {word} replica set {name} from {before} to {count}")
+        return before != count
 
-def _total(replica_set: Object) -> int:
-    return int((replica_set.get("status") or {}).get("replicas", 0))
+    def _clean(self, deployment: Object) -> None:
+        old = [item for item in self._family(deployment).old if "deletionTimestamp" not in item["metadata"]]
+        spare = max(0, len(old) - deployment["spec"].get("revisionHistoryLimit", 10))
+        for item in sorted(old, key=revision_of)[:spare]:
+            if revisions.idle(item):
+                self._world.delete(REPLICA_SET, item)
 
+    # status
 
-def _available(replica_set: Object) -> int:
-    return int((replica_set.get("status") or {}).get("availableReplicas", 0))
-
-
-def _limits(deployment: Object) -> tuple[int, int]:
-    """(maxSurge, maxUnavailable) in pods; not both 0."""
-    wanted = deployment["spec"].get("replicas", 1)
-    rolling = deployment["spec"]["strategy"].get("rollingUpdate")
-    if rolling is None:
-        return 0, wanted
-    surge = _share(rolling.get("maxSurge", "25%"), wanted, up=True)
-    unavailable = _share(rolling.get("maxUnavailable", "25%"), wanted, up=False)
-    return surge, unavailable if surge or unavailable else 1
-
-
-def _share(value: Any, whole: int, *, up: bool) -> int:
-    """An int-or-percent of `whole`."""
-    if isinstance(value, int):
-        return value
-    part = whole * int(value.rstrip("%")) / 100
-    return math.ceil(part) if up else math.floor(part)
+    def _report(self, deployment: Object, *, rolls: bool) -> float | None:
+        family = self._family(deployment)
+        live, status = family.deployment, progress.counted(family)
+        status["conditions"] = progress.conditions(self._world, family, status, rolls=rolls)
+        self._world.set_status(DEPLOYMENT, live, **status)
+        return progress.look_again(self._world, live, status["conditions"]) if rolls else None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from typing import Any
 
 from sensei_tui.rehearsal import kinds
 from sensei_tui.rehearsal.controllers import owned
@@ -14,6 +12,7 @@ from sensei_tui.rehearsal.controllers.world import World, condition
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object
 from sensei_tui.rehearsal.selectors import label_matcher, selector_text
+from sensei_tui.rehearsal.shareof import share
 
 BUDGET = kinds.named("PodDisruptionBudget")
 
@@ -39,9 +38,9 @@ class Budgets:
         healthy, expected = sum(owned.ready(pod) for pod in pods), len(pods)
         spec = budget["spec"]
         if spec.get("maxUnavailable") is not None:
-            desired = max(0, expected - _share(spec["maxUnavailable"], expected))
+            desired = max(0, expected - share(spec["maxUnavailable"], expected, up=True))
         else:
-            desired = _share(spec.get("minAvailable", 1), expected)
+            desired = share(spec.get("minAvailable", 1), expected, up=True)
         allowed = max(0, healthy - desired)
         reason = "SufficientPods" if allowed else "InsufficientPods"
         generation = budget["metadata"].get("generation", 1)
@@ -59,8 +58,3 @@ class Budgets:
 
 def _matches(budget: Object, pod: Object) -> bool:
     return bool(label_matcher(selector_text(budget["spec"].get("selector") or {}))(pod))
-
-
-def _share(value: Any, whole: int) -> int:
-    """An int-or-percent of `whole`, rounded up."""
-    return value if isinstance(value, int) else math.ceil(whole * int(value.rstrip("%")) / 100)

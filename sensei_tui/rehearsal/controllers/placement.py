@@ -14,6 +14,7 @@ from sensei_tui.rehearsal.selectors import label_matcher, selector_text
 
 AFFINITY = "node(s) didn't match Pod's node affinity/selector"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_SPREAD = "node(s) didn't match pod topology spread constraints"
 _UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
 
@@ -43,12 +44,21 @@ def may_run(pod: Object, node: Object) -> bool:
     return not any(_fixed(pod, Place(node)))
 
 
-def reasons(pod: Object, place: Place, places: list[Place]) -> list[str]:
-    """Why the pod can't run there; empty when it can. The first filter that refuses speaks, as in the scheduler."""
-    for filter_ in (_fixed, _resources):
-        if found := list(filter_(pod, place)):
-            return found
-    return list(_others(pod, place, places))
+@dataclass(frozen=True)
+class Refusal:
+    """Why a pod can't run on a node. `final`: not even if other pods left it."""
+
+    texts: list[str]
+    final: bool
+
+
+def refusal(pod: Object, place: Place, places: list[Place]) -> Refusal | None:
+    """None where the pod can run. The first filter that refuses speaks, as in the scheduler."""
+    if fixed := list(_fixed(pod, place)):
+        return Refusal(fixed, final=True)
+    if short := dict(_resources(pod, place)):
+        return Refusal([*short], final=any(short.values()))
+    return next(_others(pod, place, places), None)
 
 
 def _fixed(pod: Object, place: Place) -> Iterator[str]:
@@ -101,32 +111,48 @@ def _holds(item: Object, labels: dict[str, str]) -> bool:
     return tests[item["operator"]]()
 
 
-def _resources(pod: Object, place: Place) -> Iterator[str]:
-    if len(place.pods) >= int(place.node["status"]["allocatable"].get("pods", "110")):
-        yield "Too many pods"
+def _resources(pod: Object, place: Place) -> Iterator[tuple[str, bool]]:
+    """What is short, and whether the empty node would not have it either."""
+    allocatable = place.node["status"]["allocatable"]
+    if len(place.pods) >= int(allocatable.get("pods", "110")):
+        yield "Too many pods", False
     containers = [*(pod["spec"].get("containers") or ()), *(pod["spec"].get("initContainers") or ())]
     names = {name for item in containers for name in ((item.get("resources") or {}).get("requests") or {})}
     for name in sorted(names):
         wanted = requested(pod["spec"], name)
         if wanted and wanted > place.free(name):
-            yield f"Insufficient {name}"
+            yield f"Insufficient {name}", wanted > quantity.parse(allocatable.get(name, "0"))
 
 
-def _others(pod: Object, place: Place, places: list[Place]) -> Iterator[str]:
+def _others(pod: Object, place: Place, places: list[Place]) -> Iterator[Refusal]:
+    """In the order of the scheduler's filters: spread, then affinity, then anti-affinity."""
+    for constraint in pod["spec"].get("topologySpreadConstraints") or ():
+        if constraint.get("whenUnsatisfiable") == "DoNotSchedule":
+            if constraint["topologyKey"] not in place.labels:
+                yield Refusal([f"{_SPREAD} (missing required label)"], final=True)
+            elif _skewed(pod, constraint, place, places):
+                yield Refusal([_SPREAD], final=False)
     affinity = pod["spec"].get("affinity") or {}
-    for term in (affinity.get("podAntiAffinity") or {}).get(_REQUIRED) or ():
-        if _near(pod, term, place, places):
-            yield "node(s) didn't match pod anti-affinity rules"
-            return
     for term in (affinity.get("podAffinity") or {}).get(_REQUIRED) or ():
         alone = not any(_near(pod, term, one, places) for one in places) and _chosen(term, pod, pod)
-        if not alone and not _near(pod, term, place, places):
-            yield "node(s) didn't match pod affinity rules"
-            return
-    for constraint in pod["spec"].get("topologySpreadConstraints") or ():
-        if constraint.get("whenUnsatisfiable") == "DoNotSchedule" and _skewed(pod, constraint, place, places):
-            yield "node(s) didn't match pod topology spread constraints"
-            return
+        if not (alone and term["topologyKey"] in place.labels) and not _near(pod, term, place, places):
+            yield Refusal(["node(s) didn't match pod affinity rules"], final=True)
+    for term in (affinity.get("podAntiAffinity") or {}).get(_REQUIRED) or ():
+        if _near(pod, term, place, places):
+            yield Refusal(["node(s) didn't match pod anti-affinity rules"], final=False)
+    if _unwanted(pod, place, places):
+        yield Refusal(["node(s) didn't satisfy existing pods anti-affinity rules"], final=False)
+
+
+def _unwanted(pod: Object, place: Place, places: list[Place]) -> bool:
+    """Whether a pod that runs already refuses this one in its neighbourhood."""
+    for one in places:
+        for other in one.pods:
+            for term in ((other["spec"].get("affinity") or {}).get("podAntiAffinity") or {}).get(_REQUIRED) or ():
+                domain = one.labels.get(term["topologyKey"])
+                if domain and place.labels.get(term["topologyKey"]) == domain and _chosen(term, other, pod):
+                    return True
+    return False
 
 
 def _chosen(term: Object, pod: Object, other: Object) -> bool:

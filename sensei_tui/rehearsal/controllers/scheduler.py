@@ -9,10 +9,10 @@ from decimal import Decimal
 from sensei_tui.base import quantity
 from sensei_tui.rehearsal import kinds
 from sensei_tui.rehearsal.controllers import placement
-from sensei_tui.rehearsal.controllers.claims import CLAIM, CLASS, SELECTED_NODE, bound
+from sensei_tui.rehearsal.controllers.claims import CLAIM, CLASS, ENDED, SELECTED_NODE, bound, claims_of
 from sensei_tui.rehearsal.controllers.loop import Key
 from sensei_tui.rehearsal.controllers.owned import POD, controller_of
-from sensei_tui.rehearsal.controllers.placement import Place
+from sensei_tui.rehearsal.controllers.placement import Place, Refusal
 from sensei_tui.rehearsal.controllers.world import World, condition
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object
@@ -20,7 +20,8 @@ from sensei_tui.rehearsal.record import requested
 
 NODE = kinds.named("Node")
 _COMPONENT = "default-scheduler"
-_ENDED = ("Succeeded", "Failed")
+_HOPELESS = "Preemption is not helpful for scheduling"
+_NO_VICTIMS = "No preemption victims found for incoming pod"
 _BACK_OFF = 10.0
 
 
@@ -32,7 +33,7 @@ class Scheduler:
     def concerns(self, kind: Kind, event: str, obj: Object) -> Iterable[Key]:
         if kind is POD and event != "DELETED" and not obj["spec"].get("nodeName"):
             return [(obj["metadata"]["namespace"], obj["metadata"]["name"])]
-        freed = kind is POD and (event == "DELETED" or (obj.get("status") or {}).get("phase") in _ENDED)
+        freed = kind is POD and (event == "DELETED" or (obj.get("status") or {}).get("phase") in ENDED)
         return [*self._waiting] if freed or kind in (NODE, CLAIM, CLASS) else ()
 
     def reconcile(self, namespace: str, name: str) -> float | None:
@@ -46,15 +47,10 @@ class Scheduler:
         if problem:
             return self._refuse(pod, problem)
         places = self._places()
-        refused = Counter[str]()
-        fitting = []
-        for place in places:
-            why = placement.reasons(pod, place, places)
-            refused.update(why)
-            if not why:
-                fitting.append(place)
+        refused = [placement.refusal(pod, place, places) for place in places]
+        fitting = [place for place, why in zip(places, refused, strict=True) if why is None]
         if not fitting:
-            return self._refuse(pod, _explained(len(places), refused))
+            return self._refuse(pod, _explained([why for why in refused if why]))
         chosen = min(fitting, key=lambda place: _score(pod, place, places))
         return self._place(pod, chosen)
 
@@ -62,37 +58,30 @@ class Scheduler:
         images = [item["image"] for item in pod["spec"]["containers"]]
         for fault in self._world.scenario.faults:
             if fault.kind == "pending" and any(fault.strikes(pod["metadata"]["name"], image) for image in images):
-                nodes = self._count()
-                return fault.message or _explained(nodes, Counter({"Insufficient cpu": nodes}))
+                return fault.message or _explained([Refusal(["Insufficient cpu"], final=False)] * self._count())
         return ""
 
     def _count(self) -> int:
         return sum(1 for _ in self._world.store.select(NODE))
 
-    def _claims(self, pod: Object) -> Iterable[str]:
-        for volume in pod["spec"].get("volumes") or ():
-            if source := volume.get("persistentVolumeClaim"):
-                yield source["claimName"]
-
     def _volumes(self, pod: Object) -> str:
         """Why its claims keep it from being placed; those that wait for a consumer do not."""
         namespace, nodes = pod["metadata"]["namespace"], self._count()
-        for name in self._claims(pod):
+        for name in claims_of(pod):
             claim = self._world.find(CLAIM, namespace, name)
             if claim is None:
-                return _explained(nodes, Counter({f'persistentvolumeclaim "{name}" not found': nodes}), plain=True)
+                return _at_once(nodes, f'persistentvolumeclaim "{name}" not found')
             storage = self._world.find(CLASS, "", claim["spec"].get("storageClassName") or "")
             waits = storage is not None and storage.get("volumeBindingMode") == "WaitForFirstConsumer"
             if not bound(claim) and not waits:
-                text = "pod has unbound immediate PersistentVolumeClaims"
-                return _explained(nodes, Counter({text: nodes}), plain=True)
+                return _at_once(nodes, "pod has unbound immediate PersistentVolumeClaims")
         return ""
 
     def _places(self) -> list[Place]:
         places = {node["metadata"]["name"]: Place(node) for node in self._world.store.select(NODE)}
         for pod in self._world.store.select(POD):
             place = places.get(pod["spec"].get("nodeName", ""))
-            if place and (pod.get("status") or {}).get("phase") not in _ENDED:
+            if place and (pod.get("status") or {}).get("phase") not in ENDED:
                 place.pods.append(pod)
         return list(places.values())
 
@@ -102,13 +91,15 @@ class Scheduler:
         status = condition(
             pod.get("status") or {}, "PodScheduled", False, self._world.now(), reason="Unschedulable", message=message
         )
+        marks = {"lastProbeTime": None, "observedGeneration": pod["metadata"].get("generation", 1)}
+        status["conditions"] = [{**item, **marks} for item in status["conditions"]]
         if status["conditions"] != (pod.get("status") or {}).get("conditions"):
             self._world.set_status(POD, pod, conditions=status["conditions"])
         return 300.0  # As the scheduler flushes its unschedulable pods.
 
     def _place(self, pod: Object, place: Place) -> float | None:
         namespace, unbound = pod["metadata"]["namespace"], False
-        for name in self._claims(pod):
+        for name in claims_of(pod):
             claim = self._world.store.peek(CLAIM, namespace, name)
             if not bound(claim):
                 unbound = True
@@ -129,17 +120,24 @@ def _select(claim: Object, node: str) -> None:
     claim["metadata"]["annotations"] = {**(claim["metadata"].get("annotations") or {}), SELECTED_NODE: node}
 
 
-def _explained(nodes: int, refused: Counter[str], *, plain: bool = False) -> str:
+def _at_once(nodes: int, why: str) -> str:
+    """Of a pod that is refused before any node is looked at."""
+    return f"0/{nodes} nodes are available: {why}. not found"
+
+
+def _explained(refused: list[Refusal]) -> str:
     """`0/5 nodes are available: 2 Insufficient cpu, ...`, as the scheduler sorts and joins it."""
-    texts = sorted(why if plain else f"{count} {why}" for why, count in refused.items())
-    short = sum(count for why, count in refused.items() if why.startswith(("Insufficient", "Too many")))
-    parts = [f"{nodes - min(short, nodes)} Preemption is not helpful for scheduling"] if short < nodes else []
-    if short:
-        parts.append(f"{min(short, nodes)} No preemption victims found for incoming pod")
-    head = f"0/{nodes} nodes are available"
-    if not nodes:
+    if not refused:
         return "no nodes available to schedule pods"
-    return f"{head}: {', '.join(texts)}. preemption: {head}: {', '.join(parts)}."
+    head = f"0/{len(refused)} nodes are available"
+    hopeless = Counter(_HOPELESS if one.final else _NO_VICTIMS for one in refused)
+    return f"{head}: {_joined(Counter(text for one in refused for text in one.texts))} preemption: {head}: " + _joined(
+        hopeless
+    )
+
+
+def _joined(counts: Counter[str]) -> str:
+    return ", ".join(sorted(f"{count} {text}" for text, count in counts.items())) + "."
 
 
 def _score(pod: Object, place: Place, places: list[Place]) -> tuple[float, int, str]:

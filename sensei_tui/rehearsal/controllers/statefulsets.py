@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sensei_tui.rehearsal import kinds
-from sensei_tui.rehearsal.controllers import owned
+from sensei_tui.rehearsal.controllers import history, owned
+from sensei_tui.rehearsal.controllers.history import REVISION
 from sensei_tui.rehearsal.controllers.loop import Key
 from sensei_tui.rehearsal.controllers.owned import POD
 from sensei_tui.rehearsal.controllers.world import World
@@ -15,8 +16,6 @@ from sensei_tui.rehearsal.objects import Object, clone
 
 STATEFUL_SET = kinds.named("StatefulSet")
 CLAIM = kinds.named("PersistentVolumeClaim")
-REVISION = "controller-revision-hash"
-_HISTORY = kinds.named("ControllerRevision")
 _COMPONENT = "statefulset-controller"
 
 
@@ -33,26 +32,10 @@ class StatefulSets:
         stateful_set = self._world.find(STATEFUL_SET, namespace, name)
         if stateful_set is None:
             return None
-        revision = self._revision(stateful_set)
+        revision = history.keep(self._world, STATEFUL_SET, stateful_set, "controller.kubernetes.io/hash")
         if "deletionTimestamp" not in stateful_set["metadata"]:
             self._step(stateful_set, revision)
         return self._report(stateful_set, revision)
-
-    def _revision(self, stateful_set: Object) -> str:
-        """The name of the current template's ControllerRevision, which is created where it is missing."""
-        template = stateful_set["spec"]["template"]
-        found = stateful_set["metadata"]
-        name = f"{found['name']}-{owned.template_hash(template)}"
-        if not self._world.store.exists(_HISTORY, found["namespace"], name) and "deletionTimestamp" not in found:
-            number = 1 + max((item["revision"] for item in owned.owned(self._world, _HISTORY, stateful_set)), default=0)
-            self._world.create(_HISTORY, {
-                "metadata": {
-                    "name": name, "namespace": found["namespace"],
-                    "ownerReferences": [owned.reference(STATEFUL_SET, stateful_set)],
-                },
-                "data": {"spec": {"template": {**clone(template), "$patch": "replace"}}}, "revision": number,
-            })  # fmt: skip
-        return name
 
     def _pods(self, stateful_set: Object) -> dict[int, Object]:
         name = stateful_set["metadata"]["name"]
@@ -97,7 +80,7 @@ class StatefulSets:
     def _remove(self, stateful_set: Object, pod: Object) -> None:
         if "deletionTimestamp" not in pod["metadata"]:
             self._world.delete(POD, pod)
-            self._tell(stateful_set, "SuccessfulDelete", f"delete Pod {pod['metadata']['name']} in StatefulSet "
+            self._tell(stateful_set, "SuccessfulDelete", f"Delete Pod {pod['metadata']['name']} in StatefulSet "
                        f"{stateful_set['metadata']['name']} successful")  # fmt: skip
 
     def _tell(self, stateful_set: Object, reason: str, message: str, *, warning: bool = False) -> None:
@@ -111,15 +94,15 @@ class StatefulSets:
                     self._claim(stateful_set, name, claim)
             self._world.create(POD, _pod(stateful_set, name, number, revision))
         except ApiError as refusal:
-            told = f"create Pod {name} in StatefulSet {stateful_set['metadata']['name']} failed error: "
+            told = f"Create Pod {name} in StatefulSet {stateful_set['metadata']['name']} failed error: "
             self._tell(stateful_set, "FailedCreate", told + refusal.message, warning=True)
             raise
-        told = f"create Pod {name} in StatefulSet {stateful_set['metadata']['name']} successful"
+        told = f"Create Pod {name} in StatefulSet {stateful_set['metadata']['name']} successful"
         self._tell(stateful_set, "SuccessfulCreate", told)
 
     def _claim(self, stateful_set: Object, pod: str, claim: Object) -> None:
         self._world.create(CLAIM, claim)
-        told = f"create Claim {claim['metadata']['name']} Pod {pod} in StatefulSet "
+        told = f"Create Claim {claim['metadata']['name']} Pod {pod} in StatefulSet "
         self._tell(stateful_set, "SuccessfulCreate", f"{told}{stateful_set['metadata']['name']} success")
 
     def _report(self, stateful_set: Object, revision: str) -> float | None:
@@ -157,7 +140,7 @@ def _claims(stateful_set: Object, pod: str) -> Iterator[Object]:
 def _pod(stateful_set: Object, name: str, number: int, revision: str) -> Object:
     pod = owned.pod_from(stateful_set["spec"]["template"], STATEFUL_SET, stateful_set)
     found, spec = pod["metadata"], pod["spec"]
-    found["name"] = name
+    found["name"], found["generateName"] = name, f"{stateful_set['metadata']['name']}-"
     found["labels"] = {
         **(found.get("labels") or {}), REVISION: revision, "apps.kubernetes.io/pod-index": str(number),
         "statefulset.kubernetes.io/pod-name": name,

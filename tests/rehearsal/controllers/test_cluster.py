@@ -26,8 +26,8 @@ def requests(**amounts: str) -> dict[str, Any]:
     [
         ("[{name: a, cpu: '2'}, {name: b, cpu: '1'}]", {"container": requests(cpu="4")}, "2 Insufficient cpu"),
         ("[{name: a}]", {"container": {"resources": {"limits": {"nvidia.com/gpu": "1"}}}},
-         "1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes are available: 1 No preemption victims found for "
-         "incoming pod."),
+         "1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes are available: 1 Preemption is not helpful for "
+         "scheduling."),
         ("[{name: a, taints: [{key: k, value: v, effect: NoSchedule}]}]", {},
          "1 node(s) had untolerated taint {k: v}. preemption: 0/1 nodes are available: 1 Preemption is not helpful "
          "for scheduling."),
