@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
-from sensei_tui.rehearsal import errors, kinds, pods
+from sensei_tui.rehearsal import errors, kinds, pods, wording
 from sensei_tui.rehearsal.defaults import labels_of_template
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object, metadata
@@ -63,15 +63,23 @@ def _service(store: Store, obj: Object, uid: str) -> None:
     if spec.get("type") in ("NodePort", "LoadBalancer"):
         used = {port.get("nodePort") for one in store.select(_SERVICE) for port in one["spec"].get("ports") or ()}
         free = (number for number in NODE_PORTS if number not in used)
-        for port in spec.get("ports") or ():
+        for index, port in enumerate(spec.get("ports") or ()):
+            if port.get("nodePort") and port["nodePort"] not in NODE_PORTS:
+                why = "provided port is not in the valid range. The range of valid ports is 30000-32767"
+                wrong = wording.invalid(f"spec.ports[{index}].nodePort", port["nodePort"], why)
+                raise errors.invalid(_SERVICE, metadata(obj)["name"], [wrong])
             port["nodePort"] = port.get("nodePort") or next(free)
     obj["status"] = {"loadBalancer": {}}
 
 
 def _keep_addresses(live: Object, spec: Object) -> None:
     for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-        if key in live and not spec.get(key) and spec.get("type") != "ExternalName":
+        if spec.get("type") == "ExternalName":
+            spec.pop(key, None)
+        elif key in live and not spec.get(key):
             spec[key] = live[key]
+    if spec.get("type") == "ExternalName" and live.get("type") != "ExternalName":
+        spec.pop("internalTrafficPolicy", None)
     ports = {(port.get("protocol", "TCP"), port["port"]): port.get("nodePort") for port in live.get("ports") or ()}
     for port in spec.get("ports") or ():
         kept = ports.get((port.get("protocol", "TCP"), port["port"]))
@@ -102,7 +110,8 @@ def _job(store: Store, obj: Object, uid: str) -> None:
     ours |= {"controller-uid": uid, "job-name": metadata(obj).get("name", "")}
     template = metadata(spec.setdefault("template", {}))
     template["labels"] = {**(template.get("labels") or {}), **ours}
-    spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    chosen = (spec.get("selector") or {}).get("matchLabels") or {}
+    spec["selector"] = {"matchLabels": {**chosen, "batch.kubernetes.io/controller-uid": uid}}
     labels_of_template(obj)
 
 

@@ -20,10 +20,17 @@ _BEFORE = "before-first-apply"
 
 
 def server_side_apply(
-    kind_name: str, live: Object | None, applied: Object, manager: str, force: bool, subresource: str = ""
+    kind_name: str,
+    live: Object | None,
+    applied: Object,
+    manager: str,
+    force: bool,
+    subresource: str = "",
+    named: Object | None = None,
 ) -> Object:
     """The object after `manager` applied its configuration; `live` is None for a new one.
 
+    `named` is the configuration as it was sent, which says what is owned: nulls and empty maps too.
     Raises ApiError 409 (fields that others own with other values, unless `force`), worded as by the real server.
     """
     place = structure.root(kind_name)
@@ -31,7 +38,7 @@ def server_side_apply(
     ledger = _ledger(kind_name, place, live, subresource)
     owner = Owner(manager, "Apply", applied["apiVersion"], subresource)
     last = ledger.fields.get(owner, frozenset())
-    ledger.own(owner, scoped(kind_name, subresource, fieldsv1.of(place, applied)))
+    ledger.own(owner, scoped(kind_name, subresource, fieldsv1.of(place, named or applied)))
     merged = _pruned(place, merge(place, clone(before), applied), last, ledger.owned)
     seen = scoped_comparison(kind_name, subresource, place, before, merged)
     if not force:
@@ -96,7 +103,7 @@ def _refuse_conflicts(ledger: Ledger, me: Owner, changed: Paths) -> None:
         (owner, path)
         for owner, paths in sorted(ledger.fields.items(), key=lambda item: str(item[0]))
         if owner != me
-        for path in sorted(paths & changed, key=fieldsv1.text)
+        for path in fieldsv1.ordered(paths & changed)
     ]
     if not found:
         return

@@ -29,6 +29,8 @@ class ApiError(SenseiError):
         self.reason = reason
         self.message = message
         self.details = details or {}
+        self.generic = False
+        """Whether the Status object has details even where there are none (NewGenericServerResponse)."""
         self.metadata: dict[str, Any] = {}
         """ListMeta of the Status object (an expired list gives a token to go on with)."""
 
@@ -38,7 +40,7 @@ class ApiError(SenseiError):
             "kind": "Status", "apiVersion": "v1", "metadata": self.metadata,
             "status": "Failure", "message": self.message, **({"reason": self.reason} if self.reason else {}),
         }  # fmt: skip
-        if self.details:
+        if self.details or self.generic:
             body["details"] = self.details
         return {**body, "code": self.status_code}
 
@@ -58,9 +60,16 @@ def not_found(kind: Kind, name: str) -> ApiError:
     return ApiError(404, "NotFound", f'{kind.resource} "{name}" not found', _about(kind, name))
 
 
+def generic(code: int, reason: str, message: str) -> ApiError:
+    """A refusal by the HTTP layer, about no object."""
+    error = ApiError(code, reason, message)
+    error.generic = True
+    return error
+
+
 def no_such_path() -> ApiError:
     """An address that no resource is served at."""
-    return ApiError(404, "NotFound", "the server could not find the requested resource")
+    return generic(404, "NotFound", "the server could not find the requested resource")
 
 
 def already_exists(kind: Kind, name: str) -> ApiError:
@@ -116,7 +125,7 @@ def unauthorized() -> ApiError:
 def method_not_allowed(
     message: str = "the server does not allow this method on the requested resource",
 ) -> ApiError:
-    return ApiError(405, "MethodNotAllowed", message)
+    return generic(405, "MethodNotAllowed", message)
 
 
 def unsupported_media_type(message: str) -> ApiError:

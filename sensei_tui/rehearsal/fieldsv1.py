@@ -101,6 +101,15 @@ def _spared(place: Place, item: Any, gone: Paths, path: Path) -> Paths:
     return gone - {(*path, f"f:{key}") for key in place.keys} if place.keys and isinstance(item, dict) else gone
 
 
+def ordered(paths: Iterable[Path]) -> list[Path]:
+    """In the order of structured-merge-diff: at every level what ends there, then what goes deeper."""
+    return sorted(paths, key=lambda path: [(end < len(path), _rank(name)) for end, name in enumerate(path, start=1)])
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return "fkvi".index(name[0]), name
+
+
 def prefixes(paths: Iterable[Path]) -> Paths:
     """The paths and everything they lie in."""
     return frozenset(path[:end] for path in paths for end in range(1, len(path) + 1))

@@ -56,9 +56,7 @@ class Ledger:
         return frozenset().union(*self.fields.values())
 
     def own(self, owner: Owner, paths: Paths) -> None:
-        """Give an owner exactly these fields; the time of its entry moves if they are others than before."""
-        if self.fields.get(owner) != paths:
-            self._times[owner] = timestamp(clock.now())
+        """Give an owner exactly these fields."""
         self.fields[owner] = paths
 
     def touch(self, owner: Owner) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sensei_tui.rehearsal.apply import server_side_apply
-from sensei_tui.rehearsal.errors import ApiError, bad_request
+from sensei_tui.rehearsal.errors import ApiError, bad_request, generic
 from sensei_tui.rehearsal.objects import Object, clone
 from sensei_tui.rehearsal.ownership import track_update
 from sensei_tui.rehearsal.strategic import strategic_merge
@@ -18,9 +18,10 @@ _MOST_OPERATIONS = 10000
 
 def json_patch(obj: Object, ops: object) -> Object:
     """RFC 6902. Raises ApiError 400 (not a list of operations), 413 (too many), 422 (one cannot be done)."""
-    if not isinstance(ops, list) or not all(isinstance(op, dict) for op in ops):
-        found = "object" if isinstance(ops, dict) else "value"
-        raise bad_request(f"json: cannot unmarshal {found} into Go value of type jsonpatch.Patch")
+    if not isinstance(ops, list):
+        raise undecoded(ops, "[]handlers.jsonPatchOp")
+    if odd := [op for op in ops if not isinstance(op, dict)]:
+        raise undecoded(odd[0], "handlers.jsonPatchOp")
     if len(ops) > _MOST_OPERATIONS:
         message = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}, got {len(ops)}"
         raise ApiError(413, "RequestEntityTooLarge", message)
@@ -46,9 +47,26 @@ def merge_patch(obj: Object, patch: Object) -> Object:
     return merged
 
 
+_JSON_NAMES = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
+
+
+def undecoded(value: Any, go: str) -> ApiError:
+    found = _JSON_NAMES.get(type(value), "null")
+    return bad_request(f"error decoding patch: json: cannot unmarshal {found} into Go value of type {go}")
+
+
+def checked_map(patch: object, media: str) -> Object:
+    """A merge patch, which must be a map. Raises ApiError 400."""
+    if isinstance(patch, dict):
+        return patch
+    error = undecoded(patch, "map[string]interface {}")
+    strategic = media.startswith("application/strategic")
+    raise bad_request(error.message.removeprefix("error decoding patch: ")) if strategic else error
+
+
 def _rejected() -> ApiError:
     """What the real server says of any operation that fails; it does not tell which."""
-    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request")
+    return generic(422, "Invalid", "the server rejected our request due to an error in our request")
 
 
 def _operate(document: Any, op: Object) -> Any:
@@ -62,14 +80,14 @@ def _operate(document: Any, op: Object) -> Any:
         return _add(document, path, value)
     if name == "remove":
         return _remove(document, path)
-    if name not in ("add", "replace", "test") or (name != "test" and "value" not in op):
+    if name not in ("add", "replace", "test"):
         raise _rejected()
     if name == "test":
         return _tested(document, path, op.get("value"))
     if name == "add":
-        return _add(document, path, clone(op["value"]))
-    _read(document, path)
-    return _replace(document, path, clone(op["value"]))
+        return _add(document, path, clone(op.get("value")))
+    _read(document, path[:-1] if isinstance(_read(document, path[:-1]), dict) else path)
+    return _replace(document, path, clone(op.get("value")))
 
 
 def _tested(document: Any, path: list[str], wanted: Any) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sensei_tui.base import clock
 from sensei_tui.rehearsal import errors, kinds
-from sensei_tui.rehearsal.objects import Object, random_suffix, timestamp
+from sensei_tui.rehearsal.objects import Object, metadata, random_suffix, timestamp
 from sensei_tui.rehearsal.store import Store
 
+_ACCOUNT = kinds.named("ServiceAccount")
+_POD = kinds.named("Pod")
 _TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _GATED = {
     "type": "PodScheduled", "status": "False", "lastProbeTime": None, "reason": "SchedulingGated",
@@ -20,7 +22,18 @@ def admit(store: Store, obj: Object, uid: str) -> None:
     spec = obj.setdefault("spec", {})
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = account
-    spec.setdefault("priority", _priority(store, spec.get("priorityClassName", "")))
+    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
+        spec["terminationGracePeriodSeconds"] = 1
+    name, namespace = metadata(obj).get("name", ""), metadata(obj).get("namespace", "")
+    if account != "default" and not store.exists(_ACCOUNT, namespace, account):
+        why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
+        raise errors.forbidden(_POD, name, why)
+    priority = _priority(store, name, spec.get("priorityClassName", ""))
+    if spec.setdefault("priority", priority) != priority:
+        why = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; "
+        raise errors.forbidden(
+            _POD, name, f"{why}priority admission controller computed {priority} from the given PriorityClass name"
+        )
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     present = {one.get("key") for one in spec.get("tolerations") or () if one.get("effect") in (None, "", "NoExecute")}
     spec["tolerations"] = [
@@ -42,7 +55,7 @@ def _mount_account(pod: Object) -> None:
     spec = pod["spec"]
     if spec.get("automountServiceAccountToken") is False:
         return
-    containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     without = [one for one in containers if not any(mount["mountPath"] == _ACCOUNT_PATH for mount in _mounts(one))]
     if not without:
         return
@@ -64,11 +77,11 @@ def _account() -> Object:
     return {"sources": sources, "defaultMode": 420}
 
 
-def _priority(store: Store, name: str) -> int:
+def _priority(store: Store, pod: str, name: str) -> int:
     classes = kinds.named("PriorityClass")
     if name:
         if not store.exists(classes, "", name):
-            raise errors.forbidden(kinds.named("Pod"), "", f"no PriorityClass with name {name} was found")
+            raise errors.forbidden(_POD, pod, f"no PriorityClass with name {name} was found")
         return int(store.peek(classes, "", name).get("value", 0))
     return next((int(one["value"]) for one in store.select(classes) if one.get("globalDefault")), 0)
 
@@ -77,7 +90,8 @@ def quality(spec: Object) -> str:
     """The QoS class of a pod: Guaranteed, Burstable or BestEffort."""
     containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
     resources = [one.get("resources") or {} for one in containers]
-    if not any(one.get("requests") or one.get("limits") for one in resources):
+    named = {name for one in resources for part in ("requests", "limits") for name in one.get(part) or ()}
+    if not named & {"cpu", "memory"}:
         return "BestEffort"
     for one in resources:
         limits, requests = one.get("limits") or {}, one.get("requests") or {}

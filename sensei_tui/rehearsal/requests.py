@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import yaml
 
-from sensei_tui.rehearsal import kinds, protobuf
+from sensei_tui.rehearsal import decoding, kinds, protobuf
 from sensei_tui.rehearsal.auth import Access
-from sensei_tui.rehearsal.errors import ApiError, bad_request, method_not_allowed, no_such_path, unsupported_media_type
+from sensei_tui.rehearsal.decoding import media_type
+from sensei_tui.rehearsal.errors import bad_request, generic, method_not_allowed, no_such_path, unsupported_media_type
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object, without_nulls
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
+_SERVED = (
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, "
+    "application/vnd.kubernetes.protobuf;stream=watch"
+)
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 _LIMIT = 1 << 31
 
@@ -119,22 +121,15 @@ def negotiate(accept: str) -> Form:
             return Form(transform)
         if media in ("application/yaml", "text/yaml") and not transform:
             return Form(yaml=True)
-    served = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
-    raise ApiError(
-        406, "NotAcceptable", f"only the following media types are accepted: {served}"
-    )  # fmt: skip
-
-
-def media_type(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
+    raise generic(406, "NotAcceptable", f"406: Not Acceptable\n\nAvailable representations: {_SERVED}")
 
 
 def decode(body: bytes, content_type: str) -> Object:
-    """The object in a body: JSON, YAML or protobuf. Raises ApiError 400, 415."""
+    """The object in a body: JSON, YAML or protobuf, its nulls left out. Raises ApiError 400, 415."""
     media = media_type(content_type) or "application/json"
     if media == protobuf.MEDIA_TYPE:
         return protobuf.decode(body)
-    if media not in ("application/json", "application/yaml", "text/yaml"):
+    if media not in ("application/json", *decoding.YAML_TYPES):
         raise unsupported_media_type(f'the body of the request was in an unknown format: "{media}"')
     value = load(body, yaml_too=media != "application/json")
     if not isinstance(value, dict):
@@ -148,8 +143,8 @@ def load(body: bytes, *, yaml_too: bool) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if not yaml_too:
-            raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+            raise bad_request("invalid JSON patch") from error
     try:
-        return msgspec.to_builtins(yaml.load(body, _Loader))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise bad_request(f"error decoding YAML: {' '.join(str(error).split())}") from error
+        return decoding.yaml_value(body)[0]
+    except ValueError as error:
+        raise bad_request(f"error decoding YAML: {error}") from error

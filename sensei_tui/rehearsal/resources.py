@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sensei_tui.rehearsal import (
     admission,
     answers,
+    decoding,
     eventsgroup,
     listing,
     options,
@@ -20,15 +21,19 @@ from sensei_tui.rehearsal import (
     rules,
     schemas,
     typed,
+    wording,
 )
-from sensei_tui.rehearsal.errors import ApiError, bad_request, method_not_allowed, success, unsupported_media_type
+from sensei_tui.rehearsal.errors import ApiError, bad_request, generic, invalid, method_not_allowed, success
 from sensei_tui.rehearsal.kinds import Kind
-from sensei_tui.rehearsal.objects import Object, clone, metadata, without_nulls
+from sensei_tui.rehearsal.objects import Object, clone, metadata
 from sensei_tui.rehearsal.requests import Form, Place
 from sensei_tui.rehearsal.store import Store
 
 Warnings = list[str]
 APPLY = "application/apply-patch+yaml"
+_PATCHES = (
+    APPLY, "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
+)  # fmt: skip
 _RETURNED = (
     "Pod", "PersistentVolumeClaim", "PersistentVolume", "ResourceQuota", "ServiceAccount", "Service", "Namespace",
     "PodTemplate", "StorageClass", "CSIDriver", "CSINode", "VolumeAttachment",
@@ -52,6 +57,8 @@ class Call:
     body: bytes = b""
     content_type: str = ""
     agent: str = ""
+    warnings: Warnings = field(default_factory=list)
+    """What admission says beside the answer."""
 
     @property
     def manager(self) -> str:
@@ -95,17 +102,14 @@ class Resources:
         if place.name or place.all_namespaces:
             raise method_not_allowed()
         options.check("create", call.parameters)
-        obj = requests.decode(call.body, call.content_type)
-        _check_type(place.kind, obj)
+        obj, warnings = _decoded(call)
         _check_address(place, obj)
         if metadata(obj).get("resourceVersion"):
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
-        new, warnings = self._new(place.kind, obj, call)
-        return self._answer(call, new, 201, warnings)
+        return self._answer(call, self._new(place.kind, obj, call), 201, warnings)
 
-    def _new(self, kind: Kind, obj: Object, call: Call, applied: bool = False) -> tuple[Object, Warnings]:
+    def _new(self, kind: Kind, obj: Object, call: Call, applied: bool = False) -> Object:
         kind, obj = _to_stored(kind, obj)
-        warnings = schemas.validate(kind, obj, call.validation)
         identity = str(uuid.uuid4())
         for ours in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             metadata(obj).pop(ours, None)
@@ -114,7 +118,9 @@ class Resources:
             obj = patches.track_update(kind.kind, None, obj, call.manager, "Update", "")
         admission.on_create(self.store, kind, obj, identity)
         schemas.complete(kind, obj)
-        return self.store.create(kind, obj, uid=identity, dry_run=call.dry_run), warnings
+        rules.check(kind, obj)
+        call.warnings.extend(admission.check(self.store, kind, obj))
+        return self.store.create(kind, obj, uid=identity, dry_run=call.dry_run)
 
     def update(self, call: Call) -> Answer:
         """PUT on an object, or on its status."""
@@ -122,47 +128,53 @@ class Resources:
         if not place.name:
             raise method_not_allowed()
         options.check("update", call.parameters)
-        obj = requests.decode(call.body, call.content_type)
-        _check_type(place.kind, obj)
+        obj, warnings = _decoded(call)
         _check_address(place, obj)
         kind, obj = _to_stored(place.kind, obj)
         if kind.kind in _CREATED_BY_PUT and not self.store.exists(kind, place.namespace, place.name):
-            new, warnings = self._new(kind, obj, call)
-            return self._answer(call, new, 201, warnings)
+            return self._answer(call, self._new(kind, obj, call), 201, warnings)
         live = self.store.get(kind, place.namespace, place.name)
-        new, warnings = self._changed(kind, live, obj, call)
-        return self._answer(call, new, 200, warnings)
+        return self._answer(call, self._changed(kind, live, obj, call), 200, warnings)
 
     def patch(self, call: Call) -> Answer:
         """PATCH: JSON patch, merge patch, strategic merge patch or server-side apply."""
-        media = requests.media_type(call.content_type)
+        media = decoding.media_type(call.content_type)
         if not call.place.name:
             raise method_not_allowed()
+        if media not in _PATCHES:
+            raise generic(415, "UnsupportedMediaType", "415: Unsupported Media Type")
         options.check("patch", call.parameters, applies=media == APPLY)
         if media == APPLY:
             return self._apply(call)
         kind = answers.stored(call.place.kind)
         live = self.store.get(kind, call.place.namespace, call.place.name)
-        patch = requests.load(call.body, yaml_too=False)
-        obj = without_nulls(patched(kind, media, live, patch))
+        obj = patched(kind, media, live, requests.load(call.body, yaml_too=False))
+        warnings = _decoded_patch(kind, obj, call)
         _check_address(call.place, obj)
-        new, warnings = self._changed(kind, live, obj, call)
-        return self._answer(call, new, 200, warnings)
+        if metadata(obj).get("uid") not in (None, live["metadata"]["uid"]):
+            raise invalid(
+                kind, call.place.name, [wording.invalid("metadata.uid", obj["metadata"]["uid"], wording.IMMUTABLE)]
+            )
+        return self._answer(call, self._changed(kind, live, obj, call), 200, warnings)
 
-    def _changed(self, kind: Kind, live: Object, obj: Object, call: Call) -> tuple[Object, Warnings]:
+    def _changed(self, kind: Kind, live: Object, obj: Object, call: Call) -> Object:
         subresource = call.place.subresource
-        warnings = schemas.validate(kind, obj, call.validation)
         schemas.default(kind, obj)
         tracked = patches.track_update(kind.kind, live, obj, call.manager, "Update", subresource)
-        if not subresource:
-            admission.on_update(kind, live, tracked)
-            rules.check_change(kind, live, tracked)
-        return self.store.update(kind, tracked, subresource=subresource, dry_run=call.dry_run), warnings
+        return self._stored(kind, live, tracked, call)
+
+    def _stored(self, kind: Kind, live: Object, obj: Object, call: Call) -> Object:
+        """Admit, check and store a changed object."""
+        if not call.place.subresource:
+            admission.on_update(kind, live, obj)
+            rules.check_change(kind, live, obj)
+            rules.check(kind, obj)
+        return self.store.update(kind, obj, subresource=call.place.subresource, dry_run=call.dry_run)
 
     def _apply(self, call: Call) -> Answer:
         place, kind = call.place, answers.stored(call.place.kind)
-        applied = _applied(call)
-        typed.check(kind.kind, applied)
+        named, warnings = _applied(call)
+        applied: Object = clone(named)
         schemas.normalize(kind, applied)
         live = None
         if self.store.exists(kind, place.namespace, place.name):
@@ -170,17 +182,12 @@ class Resources:
         elif place.subresource:
             self.store.peek(kind, place.namespace, place.name)
         force = requests.flag(call.parameters, "force")
-        merged = patches.server_side_apply(kind.kind, live, applied, call.manager, force, place.subresource)
+        merged = patches.server_side_apply(kind.kind, live, applied, call.manager, force, place.subresource, named)
+        schemas.normalize(kind, merged)
         if live is None:
-            new, _ = self._new(kind, merged, call, applied=True)
-            return self._answer(call, new, 201)
-        schemas.validate(kind, merged, "Ignore")
+            return self._answer(call, self._new(kind, merged, call, applied=True), 201, warnings)
         schemas.default(kind, merged)
-        if not place.subresource:
-            admission.on_update(kind, live, merged)
-            rules.check_change(kind, live, merged)
-        new = self.store.update(kind, merged, subresource=place.subresource, dry_run=call.dry_run)
-        return self._answer(call, new)
+        return self._answer(call, self._stored(kind, live, merged, call), 200, warnings)
 
     def delete(self, call: Call) -> Answer:
         """DELETE on an object."""
@@ -210,36 +217,65 @@ class Resources:
         )  # fmt: skip
 
     def _answer(self, call: Call, obj: Object, code: int = 200, warnings: Warnings | None = None) -> Answer:
-        return Answer(answers.one(call.place.kind, obj, call.form, call.parameters), code, warnings or [])
+        return Answer(answers.one(call.place.kind, obj, call.form, call.parameters), code, [*(warnings or ()), *call.warnings])
 
 
 def patched(kind: Kind, media: str, live: Object, patch: object) -> Object:
     """`live` after a patch of this media type. Raises ApiError 400, 415, 422."""
     if media == "application/json-patch+json":
         return patches.json_patch(clone(live), patch)
-    if not isinstance(patch, dict):
-        raise bad_request("the patch is not a map")
+    wanted = patches.checked_map(patch, media)
     if media == "application/merge-patch+json":
-        return patches.merge_patch(clone(live), patch)
-    if media == "application/strategic-merge-patch+json":
-        return patches.strategic_merge(kind.kind, clone(live), patch)
-    served = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml, "
-    served += "application/strategic-merge-patch+json"
-    raise unsupported_media_type(
-        f"the body of the request was in an unknown format - accepted media types include: {served}"
-    )
+        return patches.merge_patch(clone(live), wanted)
+    return patches.strategic_merge(kind.kind, clone(live), wanted)
 
 
-def _applied(call: Call) -> Object:
-    """The body of an apply request, checked against its address."""
-    value = requests.load(call.body, yaml_too=True)
-    if not isinstance(value, dict):
-        raise bad_request("the apply configuration is not a map")
-    if metadata(value).get("managedFields"):
+def _decoded(call: Call) -> tuple[Object, Warnings]:
+    """The object of the body, of the right type, and warnings about it. Raises ApiError 400."""
+    kind = call.place.kind
+    obj, twice = decoding.read(kind, call.body, call.content_type)
+    decoding.check_type(kind, obj)
+    return obj, schemas.decode(kind, obj, call.validation, twice)
+
+
+def _decoded_patch(kind: Kind, obj: Object, call: Call) -> Warnings:
+    """What the patch made of the object is of its type. Raises ApiError 400, 422."""
+    shown = wording.shown(obj)
+    try:
+        decoding.check_type(kind, obj)
+        return schemas.decode(kind, obj, call.validation)
+    except ApiError as error:
+        why = error.message.partition(f"handled as a {kind.kind}: ")[2]
+        told = wording.invalid("patch", shown, why)
+        raise ApiError(422, "Invalid", f' "" is invalid: patch: {told["message"]}', {"causes": [told]}) from None
+
+
+def _applied(call: Call) -> tuple[Object, Warnings]:
+    """The body of an apply request, checked against its address and type, and what it says twice."""
+    kind = call.place.kind
+    value, twice = _apply_body(call)
+    version, name = value.get("apiVersion") or "", value.get("kind") or ""
+    if (version, name) != (kind.api_version, kind.kind):
+        raise bad_request(f"invalid object type: {version if '/' in version else f'/{version}'}, Kind={name}")
+    if metadata(value).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
-    _check_type(call.place.kind, value)
+    kind, value = _to_stored(kind, value)
+    typed.check(kind.kind, value)
     _check_address(call.place, value)
-    return _to_stored(call.place.kind, without_nulls(value))[1]
+    return value, twice
+
+
+def _apply_body(call: Call) -> tuple[Object, Warnings]:
+    try:
+        value, twice = decoding.yaml_value(call.body)
+    except ValueError as error:
+        raise bad_request(f"error encoding patch: {error}") from None
+    if not isinstance(value, dict):
+        found = patches.undecoded(value, "map[string]interface {}").message.removeprefix("error decoding patch: ")
+        raise bad_request(f"error decoding patch: error unmarshaling JSON: while decoding JSON: {found}")
+    if twice and call.validation == "Strict":
+        raise bad_request(f"error decoding patch: error converting YAML to JSON: yaml: unmarshal errors:\n  {twice[0]}")
+    return value, twice if call.validation == "Warn" else []
 
 
 def _to_stored(kind: Kind, obj: Object) -> tuple[Kind, Object]:
@@ -248,18 +284,14 @@ def _to_stored(kind: Kind, obj: Object) -> tuple[Kind, Object]:
     return kind, obj
 
 
-def _check_type(kind: Kind, obj: Object) -> None:
-    version, name = obj.get("apiVersion") or kind.api_version, obj.get("kind") or kind.kind
-    if (version, name) != (kind.api_version, kind.kind):
-        raise bad_request(f'{name} in version "{version}" cannot be handled as a {kind.kind}')
-    obj["apiVersion"], obj["kind"] = version, name
-
-
 def _check_address(place: Place, obj: Object) -> None:
     """The object's name and namespace agree with the address; what it leaves out is filled in."""
     found = metadata(obj)
-    if place.name and found.setdefault("name", place.name) != place.name:
-        given = found["name"]
+    if place.name and not found.get("name"):
+        raise bad_request(
+            f"the name of the object ({place.name} based on URL) was undeterminable: name must be provided"
+        )
+    if place.name and (given := found["name"]) != place.name:
         raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({place.name})")
     if not place.kind.namespaced:
         if found.pop("namespace", ""):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sensei_tui.base import quantity
@@ -19,6 +20,37 @@ openapi_v3 = functools.cache(openapi.document)
 _GO = {"integer": "int32", "boolean": "bool", "number": "float64", "string": "string", "bytes": "[]uint8"}
 _JSON = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
 
+_WIDE = frozenset(
+    [
+        "activeDeadlineSeconds",
+        "terminationGracePeriodSeconds",
+        "tolerationSeconds",
+        "runAsUser",
+        "runAsGroup",
+        "fsGroup",
+        "generation",
+        "observedGeneration",
+        "expirationSeconds",
+        "deletionGracePeriodSeconds",
+        "revision",
+        "supplementalGroups",
+        "seconds",
+    ]
+)
+"""Members that are int64 in Go; the others are int32."""
+_INDEX = re.compile(r"\[\d+\]")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_VERSION = re.compile(r"^(?:[A-Z][a-z]+)?(V\d+(?:(?:alpha|beta)\d+)?)")
+_ZEROS: dict[str, Any] = {
+    "string": "",
+    "bytes": "",
+    "integer": 0,
+    "number": 0,
+    "boolean": False,
+    "quantity": "0",
+    "struct": {},
+}
+_QUANTITY_RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 _KEPT_EMPTY = ("ObjectMeta.managedFields", "Role.rules", "ClusterRole.rules", "EndpointSlice.ports")
 
 
@@ -26,17 +58,24 @@ class _TypeError(Exception):
     """A value of the wrong type, in the words of Go's decoder."""
 
 
-def validate(kind: Kind, obj: Object, mode: str) -> list[str]:
-    """Check an object and drop the fields that its type has not. Returns warnings.
+def decode(kind: Kind, obj: Object, mode: str, twice: Sequence[str] = ()) -> list[str]:
+    """Check the types of an object and drop the fields that its type has not. Returns warnings.
 
-    `mode` is "Strict" (unknown fields are refused), "Warn" or "Ignore". Raises ApiError 400 (wrong types, unknown
-    fields) and 422 (wrong values).
+    `mode` is "Strict" (unknown fields and what is said `twice` are refused), "Warn" or "Ignore". Raises ApiError 400.
     """
-    found = [f'unknown field "{path}"' for path in normalize(kind, obj)]
+    found = [*twice, *(f'unknown field "{path}"' for path in normalize(kind, obj))]
     if found and mode == "Strict":
-        raise bad_request(f"strict decoding error: {', '.join(found)}")
-    rules.check(kind, obj)
+        listed = ", ".join(f"yaml: unmarshal errors:\n  {one}" if one.startswith("line ") else one for one in found)
+        raise bad_request(f"{_head(kind)}: strict decoding error: {listed}")
     return found if mode == "Warn" else []
+
+
+def validate(kind: Kind, obj: Object, mode: str) -> list[str]:
+    """Decode, fill in the defaults and check the values, in place. Returns warnings. Raises ApiError 400, 422."""
+    found = decode(kind, obj, mode)
+    default(kind, obj)
+    rules.check(kind, obj)
+    return found
 
 
 def normalize(kind: Kind, obj: Object) -> list[str]:
@@ -48,9 +87,12 @@ def normalize(kind: Kind, obj: Object) -> list[str]:
     try:
         _struct(fields.of_kind(kind), obj, "", unknown)
     except _TypeError as error:
-        head = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
-        raise bad_request(f"{head}: {error}") from None
+        raise bad_request(f"{_head(kind)}: {error}") from None
     return unknown
+
+
+def _head(kind: Kind) -> str:
+    return f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
 
 
 def default(kind: Kind, obj: Object) -> None:
@@ -71,8 +113,11 @@ def _struct(struct: Struct, value: Object, path: str, unknown: list[str]) -> Non
         if member is None:
             unknown.append(inside)
             del value[name]
-        elif value[name] is not None:
-            value[name] = _value(member.type, value[name], inside, f"{struct.name}.{inside}", unknown)
+        elif value[name] is None:
+            del value[name]
+        else:
+            place = f"{struct.name}.{_INDEX.sub('', inside)}"
+            value[name] = _value(member.type, value[name], inside, place, unknown)
             if value[name] in ({}, []) and _omits_empty(struct, member):
                 del value[name]
 
@@ -87,15 +132,17 @@ def _omits_empty(struct: Struct, member: Member) -> bool:
 def _value(type_: Type, value: Any, path: str, place: str, unknown: list[str]) -> Any:
     """The value, or what the API makes of it. Raises _TypeError."""
     if type_.shape == "struct":
-        _expect(value, dict, place, fields.go_name(type_.struct))
+        _expect(value, dict, place, _go(type_))
         _struct(fields.struct(type_.struct), value, path, unknown)
     elif type_.shape == "list" and type_.of:
         _expect(value, list, place, "[]" + _go(type_.of))
-        return [_value(type_.of, item, f"{path}[{i}]", place, unknown) for i, item in enumerate(value)]
+        listed = (_zero(type_.of) if item is None else item for item in value)
+        return [_value(type_.of, item, f"{path}[{i}]", place, unknown) for i, item in enumerate(listed)]
     elif type_.shape == "map" and type_.of:
         _expect(value, dict, place, "map[string]" + _go(type_.of))
         of = type_.of
-        return {key: _value(of, item, f"{path}.{key}", place, unknown) for key, item in value.items()}
+        named = {key: _zero(of) if item is None else item for key, item in value.items()}
+        return {key: _value(of, item, f"{path}.{key}", place, unknown) for key, item in named.items()}
     elif check := _SCALARS.get(type_.shape):
         return check(value, place)
     return value
@@ -108,8 +155,16 @@ def _expect(value: Any, wanted: type, place: str, go: str) -> None:
         )
 
 
+def _zero(type_: Type) -> Any:
+    """What null is in a list or a map."""
+    return _ZEROS.get(type_.shape)
+
+
 def _go(type_: Type) -> str:
-    return fields.go_name(type_.struct) if type_.struct else _GO.get(type_.shape, "string")
+    if not type_.struct:
+        return _GO.get(type_.shape, "string")
+    version = _VERSION.match(type_.struct)
+    return f"{version[1].lower() if version else 'v1'}.{fields.go_name(type_.struct)}"
 
 
 def _scalar(wanted: type, go: str) -> Callable[[Any, str], Any]:
@@ -118,6 +173,23 @@ def _scalar(wanted: type, go: str) -> Callable[[Any, str], Any]:
         return value
 
     return check
+
+
+def _integer(value: Any, place: str) -> Any:
+    bits = 64 if place.rpartition(".")[2] in _WIDE else 32
+    exact = isinstance(value, int) and not isinstance(value, bool) and -(1 << bits - 1) <= value < 1 << bits - 1
+    if isinstance(value, int | float) and not isinstance(value, bool) and not exact:
+        raise _TypeError(f"json: cannot unmarshal number {value} into Go struct field {place} of type int{bits}")
+    _expect(value, int, place, f"int{bits}")
+    return value
+
+
+def _time(value: Any, place: str) -> Any:
+    _expect(value, str, place, "time.Time")
+    if not _TIME.fullmatch(value):
+        layout = "2006-01-02T15:04:05Z07:00"
+        raise _TypeError(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
+    return value
 
 
 def _number(value: Any, place: str) -> Any:
@@ -136,19 +208,17 @@ def _bytes(value: Any, place: str) -> Any:
 
 def _quantity(value: Any, place: str) -> Any:
     """A number is taken too; what can be read is kept in its canonical form."""
-    if type(value) not in (int, float):
-        _expect(value, str, place, "resource.Quantity")
     try:
-        return quantity.canonical(value)
+        return quantity.canonical(value if type(value) in (str, int, float) else "")
     except ValueError:
-        return value
+        raise _TypeError(_QUANTITY_RULE) from None
 
 
 _SCALARS: dict[str, Callable[[Any, str], Any]] = {
     "string": _scalar(str, "string"),
-    "integer": _scalar(int, "int32"),
+    "integer": _integer,
     "boolean": _scalar(bool, "bool"),
-    "time": _scalar(str, "time.Time"),
+    "time": _time,
     "number": _number,
     "bytes": _bytes,
     "quantity": _quantity,

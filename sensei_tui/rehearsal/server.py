@@ -16,7 +16,7 @@ from aiohttp import web
 from sensei_tui.base import clock
 from sensei_tui.rehearsal import discovery, kinds, requests, reviews, schemas, subresources, watch_stream
 from sensei_tui.rehearsal.auth import Access, Authority, User
-from sensei_tui.rehearsal.errors import ApiError, forbidden, method_not_allowed, unauthorized
+from sensei_tui.rehearsal.errors import ApiError, forbidden, method_not_allowed, no_such_path, unauthorized
 from sensei_tui.rehearsal.faults_http import DroppedError, HttpFaults
 from sensei_tui.rehearsal.objects import Object
 from sensei_tui.rehearsal.requests import Form, Place
@@ -161,6 +161,8 @@ class ApiServer:
         if path == "/version":
             return _json(discovery.VERSION)
         value, media = self._described(path, request)
+        if value is None and _is_group(path):
+            raise no_such_path()
         if value is None:
             return web.Response(status=404, text="404 page not found\n")
         return _json(value, media=media)
@@ -187,6 +189,13 @@ class ApiServer:
         if parts[0] == "apis" and len(parts) == 3:
             return discovery.resource_list(parts[1], parts[2]), plain
         return None, plain
+
+
+def _is_group(path: str) -> bool:
+    """Whether an address is below a group that is served, be it in another version."""
+    parts = path.strip("/").split("/")
+    served = {group for group, _, _ in kinds.groups()}
+    return len(parts) > 2 and (parts[0] == "api" or (parts[0] == "apis" and parts[1] in served))
 
 
 def _is_resource(path: str) -> bool:

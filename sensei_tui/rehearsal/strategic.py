@@ -30,7 +30,7 @@ def _map(place: Place, original: Object, patch: Object) -> Object:
     if directive == "replace":
         return {key: without_nulls(value) for key, value in patch.items() if key != _DIRECTIVE}
     if directive not in (None, "merge"):
-        raise bad_request(f"unknown patch type found in map: {directive}")
+        raise ApiError(500, "", f"unknown patch type: {directive} in map: {_go(patch)}")
     merged = _retained(original, patch)
     for key, value in patch.items():
         if key.startswith(_DELETE):
@@ -81,7 +81,19 @@ def _list(place: Place, live: list[Any], patch: list[Any], order: Any) -> list[A
         merged = _items(place, live, patch)
     else:
         return [without_nulls(item) for item in patch]
-    return merged if order is None else _ordered(place, live, merged, order)
+    if isinstance(order, list):
+        _check_order(place, patch, order)
+    return _ordered(place, live, merged, patch if order is None else order)
+
+
+def _check_order(place: Place, patch: list[Any], order: list[Any]) -> None:
+    """What is changed must be in the order that is set."""
+    wanted = [_identity(place, item) for item in order]
+    changed = [item for item in patch if not (isinstance(item, dict) and _DIRECTIVE in item)]
+    places = [wanted.index(name) if (name := _identity(place, item)) in wanted else -1 for item in changed]
+    if -1 in places or places != sorted(places):
+        said = f"The order in patch list:\n{_go(changed)}\n doesn't match $setElementOrder list:\n{_go(order)}\n"
+        raise ApiError(500, "", said)
 
 
 def _items(place: Place, live: list[Any], patch: list[Any]) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from sensei_tui.base import clock
-from sensei_tui.rehearsal import kinds, patches, requests, resources
+from sensei_tui.rehearsal import decoding, kinds, patches, requests, resources
 from sensei_tui.rehearsal.auth import Authority
 from sensei_tui.rehearsal.errors import ApiError, bad_request, cause, conflict, invalid, method_not_allowed
 from sensei_tui.rehearsal.objects import Object, clone, timestamp
@@ -26,7 +26,7 @@ def scale(store: Store, call: Call, verb: str) -> Answer:
         return Answer(shown)
     if verb == "patch":
         patch = requests.load(call.body, yaml_too=True)
-        wanted = resources.patched(place.kind, requests.media_type(call.content_type), shown, patch)
+        wanted = resources.patched(place.kind, decoding.media_type(call.content_type), shown, patch)
     else:
         wanted = requests.decode(call.body, call.content_type)
     count = (wanted.get("spec") or {}).get("replicas", 0)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sensei_tui.rehearsal import fields, fieldsv1, structure
+from sensei_tui.rehearsal import fieldsv1, structure
 from sensei_tui.rehearsal.errors import ApiError
-from sensei_tui.rehearsal.fields import Type
 from sensei_tui.rehearsal.fieldsv1 import Path
 from sensei_tui.rehearsal.objects import Object, metadata
 from sensei_tui.rehearsal.structure import Place, children, element
@@ -20,43 +19,44 @@ def check(kind_name: str, applied: Object) -> None:
     """Raises ApiError 500, worded as by the real server, with all that is wrong."""
     place = structure.root(kind_name)
     assert place.type is not None
-    wrong = [*_misfits(place.type, applied, ()), *_duplicates(place, applied, ())]
+    wrong = [*_misfits(place, applied, ()), *_duplicates(place, applied, ())]
     if not wrong:
         return
     found = metadata(applied)
     name = f"{found.get('namespace', '')}/{found.get('name', '')}"
-    gvk = f"{applied['apiVersion']}, Kind={applied['kind']}"
+    version = applied["apiVersion"]
+    gvk = f"{version if '/' in version else f'/{version}'}, Kind={applied['kind']}"
     said = wrong[0] if len(wrong) == 1 else "errors:\n" + "\n".join(f"  {line}" for line in wrong)
     raise ApiError(500, "", f"failed to create typed patch object ({name}; {gvk}): {said}")
 
 
-def _misfits(type_: Type, value: Any, path: Path) -> Iterator[str]:
+def _misfits(place: Place, value: Any, path: Path) -> Iterator[str]:
     """Fields that the type has not, and values of another type."""
-    if value is None:
+    type_ = place.type
+    if value is None or type_ is None:
         return
     if type_.shape in ("struct", "map"):
-        yield from _map_misfits(type_, value, path)
-    elif type_.shape == "list" and type_.of:
+        yield from _map_misfits(place, value, path)
+    elif type_.shape == "list":
         if not isinstance(value, list):
             yield f"{fieldsv1.text(path)}: expected list, got {_go(value)}"
             return
         for index, item in enumerate(value):
-            yield from _misfits(type_.of, item, (*path, f"i:{index}"))
+            name = element(place, item) if place.keys and isinstance(item, dict) else f"i:{index}"
+            yield from _misfits(place.item, item, (*path, name))
     elif (expected := _EXPECTED.get(type_.shape)) and (said := expected(value)):
         yield f"{fieldsv1.text(path)}: {said}"
 
 
-def _map_misfits(type_: Type, value: Any, path: Path) -> Iterator[str]:
+def _map_misfits(place: Place, value: Any, path: Path) -> Iterator[str]:
     if not isinstance(value, dict):
         yield f"{fieldsv1.text(path)}: expected map, got {_go(value)}"
         return
-    members = fields.struct(type_.struct).members if type_.shape == "struct" else None
     for name, item in value.items():
-        inside = (*path, f"f:{name}")
-        below = type_.of if members is None else members[name].type if name in members else None
-        if below is not None:
+        inside, below = (*path, f"f:{name}"), place.member(name)
+        if below.type is not None:
             yield from _misfits(below, item, inside)
-        elif members is not None:
+        elif place.is_struct:
             yield f"{fieldsv1.text(inside)}: field not declared in schema"
 
 
@@ -86,8 +86,19 @@ _EXPECTED: dict[str, Callable[[Any], str]] = {
 
 def _go(value: Any) -> str:
     """A value as the server's own type prints it."""
-    shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, dict | list):
+        return f"&{{{_printed(value)}}}"
+    shown = f'"{value}"' if isinstance(value, str) else _printed(value)
     return f"&value.valueUnstructured{{Value:{shown}}}"
+
+
+def _printed(value: Any) -> str:
+    """As Go's fmt prints maps and lists."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{_printed(item)}' for key, item in sorted(value.items()))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(_printed(item) for item in value)}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _duplicates(place: Place, value: Any, path: Path) -> Iterator[str]:
