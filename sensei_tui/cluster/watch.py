@@ -95,6 +95,8 @@ class Watcher:
         self.listed = False
         """Listed once, or known to be forbidden."""
         self.trouble = ""
+        self._granted = False
+        """It could be listed and watched here before."""
         self._cluster = cluster
         self._namespace = namespace
         self._path = kind.where.path("" if kind.everywhere else namespace)
@@ -141,7 +143,7 @@ class Watcher:
             self._version = ""
             return self._back_off(failures) if failures > 1 else 0.0
         if isinstance(error, Forbidden):
-            return self._forbidden(error)
+            return self._forbidden(error, failures)
         if failures > 1:
             self._version = ""  # The server may have lost what we were following (restored, "too large version").
         self._note(f"{self.kind.where.plural}: {error.why or error.what}")
@@ -151,14 +153,17 @@ class Watcher:
         longest: float = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures, 10))
         return longest * self._dice.uniform(0.5, 1)
 
-    def _forbidden(self, error: Forbidden) -> float:
+    def _forbidden(self, error: Forbidden, failures: int) -> float:
+        if self._granted:
+            # An API server that has just started refuses everything until it knows its roles.
+            self._note(f"{self.kind.where.plural}: {_missing(error)}")
+            return self._back_off(failures)
         own = self.kind.where.path(self._namespace)
         if self._path != own:
             self._path, self._version = own, ""  # What is in our namespace will do.
             return 0.0
         self.listed = True
-        missing = f"may not {error.verb} {error.resource}" if error.verb else error.why
-        self._note(f"{self.kind.where.plural}: {missing}")
+        self._note(f"{self.kind.where.plural}: {_missing(error)}")
         return FORBIDDEN_WAIT
 
     def _note(self, trouble: str) -> None:
@@ -187,6 +192,7 @@ class Watcher:
             self._stream = stream
         if self._stop.is_set():
             stream.close()
+        self._granted = True
         if self.trouble:
             self._note("")
         with stream:
@@ -217,6 +223,10 @@ class Watcher:
                 self._objects.pop(self.kind.key(metadata), None)
         if type != "BOOKMARK":
             self._changed.set()
+
+
+def _missing(error: Forbidden) -> str:
+    return f"may not {error.verb} {error.resource}" if error.verb else error.why
 
 
 def _stream_error(status: _Status) -> ClusterError:

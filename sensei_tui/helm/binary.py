@@ -167,7 +167,9 @@ class BinaryEngine:
 
     def releases(self) -> list[str]:
         """See Engine."""
-        found = json.loads(self._run("list", "", ["list", "--all", "-o", "json"], READ_TIMEOUT))
+        # Helm 4 lists releases in any state, and no longer knows the option.
+        every = ["--all"] if _number(self._version) < (4, 0) else []
+        found = json.loads(self._run("list", "", ["list", *every, "-o", "json"], READ_TIMEOUT))
         return [str(item["name"]) for item in found]
 
     def values(self, release: str, revision: int = 0) -> dict[str, Any]:

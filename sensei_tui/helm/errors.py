@@ -68,6 +68,7 @@ class HelmConflict(HelmError):
 
 _CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]+)"(?: with subresource "\w+")? using [^:]+: (?P<field>\S+)')
 _PENDING = ("another operation", "cannot reuse a name that is still in use")
+_SCHEMA = "values don't meet the specifications of the schema"
 _CHART = ("HelmChartLoadError", "HelmChartInvalidError", "HelmValuesError", "HelmRenderError")
 
 
@@ -94,7 +95,7 @@ def translate(kind: str, message: str, action: str, release: str, *, cancelled: 
         return HelmNotFound(f"There is no release {release}.", why=text)
     if any(part in text for part in _PENDING):
         return HelmPending(what, why=text, remedy="Resume the run: it clears what a dead run left.")
-    if kind in _CHART:
+    if kind in _CHART or _SCHEMA in text:
         return HelmChartError(f"The chart of release {release} does not render.", why=_readable(message))
     return HelmError(what, why=text)
 

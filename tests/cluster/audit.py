@@ -37,7 +37,9 @@ class Asked(NamedTuple):
 
 def granted() -> set[Right]:
     """What `sensei access` grants."""
-    inside = {Right(row.group, row.resource, verb, False) for row in (*access.OURS, *access.CHARTS) for verb in row.verbs}
+    inside = {
+        Right(row.group, row.resource, verb, False) for row in (*access.OURS, *access.CHARTS) for verb in row.verbs
+    }
     return inside | {Right(row.group, row.resource, verb, True) for row in access.CLUSTER for verb in row.verbs}
 
 

@@ -75,9 +75,9 @@ class ControlPlane:
         )
 
     def stop(self) -> None:
-        """End everything."""
+        """End everything, without the API server's long goodbye to those who watch."""
         for name in reversed(list(self._running)):
-            self.stop_one(name)
+            self.kill(name)
 
     def start_etcd(self) -> None:
         client, peer = f"http://127.0.0.1:{self._etcd}", f"http://127.0.0.1:{self._peer}"
@@ -101,19 +101,9 @@ class ControlPlane:
         )  # fmt: skip
         self.until(lambda: self.admin.request("GET", "/readyz").status == 200)
 
-    def stop_one(self, name: str) -> None:
-        """End one program."""
+    def kill(self, name: str) -> None:
+        """End one program as a power cut would."""
         process = self._running.pop(name)
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def kill_api(self) -> None:
-        """End the API server as a power cut would."""
-        process = self._running.pop("kube-apiserver")
         process.kill()
         process.wait()
 

@@ -23,6 +23,7 @@ def environment(engine: str) -> dict[str, str]:
 @contextmanager
 def sited(place: Place, root: Path, engine: str = "library") -> Iterator[SiteUnderTest]:
     """A site with the guide's values, used by the operator who has what `sensei access` grants."""
+    place.until(lambda: not _other_pods(place))
     site = create_site(root, name="real", kubeconfig=str(place.operator.kubeconfig), namespace=place.namespace)
     try:
         found = SiteUnderTest(site, **environment(engine))
@@ -30,6 +31,11 @@ def sited(place: Place, root: Path, engine: str = "library") -> Iterator[SiteUnd
         yield found
     finally:
         end_runs(site)
+
+
+def _other_pods(place: Place) -> bool:
+    """Pods of tests before this one still use what it needs (there is one node with GPUs)."""
+    return bool(place.admin.request("GET", "/api/v1/pods?limit=1").body["items"])
 
 
 def change(site: SiteUnderTest, old: str, new: str) -> None:

@@ -50,6 +50,12 @@ class SiteUnderTest:
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
+    def say(self, *arguments: str, timeout: float = 150) -> str:
+        """All that a command says, however it ends."""
+        command = [*SENSEI, *arguments]
+        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=timeout)
+        return done.stdout + done.stderr
+
     def console(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command whose lines are read as they come."""
         return subprocess.Popen([*SENSEI, *arguments], env=self.environ, stdout=subprocess.PIPE, text=True)
