@@ -9,10 +9,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
-from sensei_tui.rehearsal import errors, kinds, pods, wording
+from sensei_tui.rehearsal import errors, kinds, limitranges, pods, podsecurity, quotas, wording
 from sensei_tui.rehearsal.defaults import labels_of_template
 from sensei_tui.rehearsal.kinds import Kind
-from sensei_tui.rehearsal.objects import Object, metadata
+from sensei_tui.rehearsal.objects import Object, metadata, random_suffix
 from sensei_tui.rehearsal.store import Store
 
 SERVICE_NETWORK = ipaddress.ip_network("10.96.0.0/12")
@@ -24,13 +24,24 @@ _KEEP_STATUS = ("Node", "Namespace", "PersistentVolume")
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _GENERATION = "deprecated.daemonset.template.generation"
-_PROTECTION = "kubernetes.io/pvc-protection"
+_PROTECTION, _VOLUME_PROTECTION = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
+
+
+def check(store: Store, kind: Kind, obj: Object) -> list[str]:
+    """What a complete new object is refused for, and warnings about it. Raises ApiError 403."""
+    limitranges.check(store, kind, obj)
+    warnings = podsecurity.admit(store, kind, obj)
+    quotas.admit(store, kind, obj)
+    return warnings
 
 
 def on_create(store: Store, kind: Kind, obj: Object, uid: str) -> None:
     """Complete a new object in place; `uid` is the one it will get. Raises ApiError."""
     if kind.has_status and kind.kind not in _KEEP_STATUS:
         obj.pop("status", None)
+    if not metadata(obj).get("name") and metadata(obj).get("generateName"):
+        obj["metadata"]["name"] = obj["metadata"]["generateName"] + random_suffix()
+    limitranges.complete(store, kind, obj)
     if complete := _ON_CREATE.get(kind.kind):
         complete(store, obj, uid)
 
@@ -87,6 +98,11 @@ def _keep_addresses(live: Object, spec: Object) -> None:
             port["nodePort"] = kept
 
 
+def _volume(store: Store, obj: Object, uid: str) -> None:
+    found = metadata(obj)
+    found["finalizers"] = [*dict.fromkeys([*(found.get("finalizers") or ()), _VOLUME_PROTECTION])]
+
+
 def _claim(store: Store, obj: Object, uid: str) -> None:
     spec = obj.setdefault("spec", {})
     found = metadata(obj)
@@ -125,6 +141,7 @@ def _count_templates(live: Object, obj: Object) -> None:
 
 _ON_CREATE: dict[str, Callable[[Store, Object, str], None]] = {
     "Job": _job,
+    "PersistentVolume": _volume,
     "PersistentVolumeClaim": _claim,
     "Pod": pods.admit,
     "Service": _service,

@@ -157,6 +157,11 @@ def node_address(kind: str) -> Cell:
     return cell
 
 
+def kernel(node: Object) -> str:
+    version, architecture = at(node, "status.nodeInfo.kernelVersion"), at(node, "status.nodeInfo.architecture")
+    return f"{version or UNKNOWN} ({architecture})" if architecture else version or UNKNOWN
+
+
 def last_seen(event: Object) -> str:
     series = at(event, "series.lastObservedTime")
     return since(series or event.get("lastTimestamp") or event.get("firstTimestamp") or event.get("eventTime"))

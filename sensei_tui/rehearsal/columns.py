@@ -142,7 +142,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("Version", text("status.nodeInfo.kubeletVersion")), _wide("Internal-IP", by.node_address("InternalIP")),
         _wide("External-IP", by.node_address("ExternalIP")),
         _wide("OS-Image", text("status.nodeInfo.osImage", UNKNOWN)),
-        _wide("Kernel-Version", text("status.nodeInfo.kernelVersion", UNKNOWN)),
+        _wide("Kernel-Version", by.kernel),
         _wide("Container-Runtime", text("status.nodeInfo.containerRuntimeVersion", UNKNOWN)),
     ),
     "Namespace": (NAME, Column("Status", text("status.phase")), AGE),

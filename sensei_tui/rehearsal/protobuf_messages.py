@@ -85,6 +85,9 @@ MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
             6 message string""",
         "Secret": _META + "2 data map:bytes\n3 type string\n4 stringData map:string\n5 immutable bool",
         "ConfigMap": _META + "2 data map:string\n3 binaryData map:bytes\n4 immutable bool",
+        "ResourceQuota": _META + "2 spec ResourceQuotaSpec\n3 status ResourceQuotaStatus",
+        "ResourceQuotaStatus": "1 hard map:Quantity\n2 used map:Quantity",
+        "ResourceQuotaSpec": "1 hard map:Quantity\n2 scopes list:string",
         "ServiceAccount": _META
         + """
             2 secrets list:ObjectReference

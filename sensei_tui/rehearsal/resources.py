@@ -217,7 +217,8 @@ class Resources:
         )  # fmt: skip
 
     def _answer(self, call: Call, obj: Object, code: int = 200, warnings: Warnings | None = None) -> Answer:
-        return Answer(answers.one(call.place.kind, obj, call.form, call.parameters), code, [*(warnings or ()), *call.warnings])
+        said = [*(warnings or ()), *call.warnings]
+        return Answer(answers.one(call.place.kind, obj, call.form, call.parameters), code, said)
 
 
 def patched(kind: Kind, media: str, live: Object, patch: object) -> Object:

@@ -59,8 +59,7 @@ def evict(store: Store, call: Call) -> Answer:
     for budget in store.select(kinds.named("PodDisruptionBudget"), place.namespace):
         selector = selector_text(budget.get("spec", {}).get("selector") or {})
         if label_matcher(selector)(pod) and not budget.get("status", {}).get("disruptionsAllowed"):
-            message = f"The disruption budget {budget['metadata']['name']} does not allow another disruption now."
-            details = {"causes": [cause("DisruptionBudget", message)]}
+            details = {"causes": [cause("DisruptionBudget", _why_not(budget))]}
             raise ApiError(
                 429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.", details
             )
@@ -68,6 +67,14 @@ def evict(store: Store, call: Call) -> Answer:
     stop = call.dry_run or bool(options.get("dryRun"))
     store.delete(_POD, place.namespace, place.name, grace=options.get("gracePeriodSeconds"), dry_run=stop)
     return Answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
+
+
+def _why_not(budget: Object) -> str:
+    status, name = budget.get("status", {}), budget["metadata"]["name"]
+    wanted, have = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
+    if have <= wanted:
+        return f"The disruption budget {name} needs {wanted} healthy pods and has {have} currently"
+    return f"The disruption budget {name} does not allow evicting pods currently"
 
 
 def bind(store: Store, call: Call) -> Answer:

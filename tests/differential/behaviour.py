@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.differential.suite import Step, get, only
+from tests.differential import normal
+from tests.differential.suite import Side, Step, events, get, only
 
 Value = dict[str, Any]
 IMAGE = "registry.local/web:1"
@@ -107,6 +108,16 @@ def conditions(place: str) -> Step:
         [one["type"], one["status"], one.get("reason", ""), one.get("message", "")]
         for one in body["status"].get("conditions", ())
     ))  # fmt: skip
+
+
+def told(name: str) -> Step:
+    """What the events about an object say, each once however often it was tried."""
+
+    def step(side: Side) -> Any:
+        found = {tuple(normal.text(part, side.namespace) for part in one) for one in events(name)(side)}
+        return sorted(list(one) for one in found if not one[2].startswith("(combined"))
+
+    return step
 
 
 # What is waited for.

@@ -14,6 +14,9 @@ _TEXT = tuple((re.compile(pattern), word) for pattern, word in (
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "<time>"),
     (r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "<time>"),
     (r"(?<=ResourceVersion in record \()\d+", "<rv>"),
+    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} UTC", "<time>"),
+    (rf"(?<=pod-template-hash=)[{_ALPHABET}]{{6,10}}\b", "<hash>"),
+    (r'(?<=resourceVersion: )"\d+"', "<rv>"),
     (r"\bv1\.\d\d\.\d+\b", "<version>"),
     (r"\b(?:10|127)\.\d+\.\d+\.\d+\b", "<ip>"),
     (r"\bcontainerd://[0-9a-f]{64}\b", "<container>"),
@@ -23,7 +26,7 @@ _TEXT = tuple((re.compile(pattern), word) for pattern, word in (
     (rf"(?<=[a-z0-9])-[{_ALPHABET}]{{5}}\b(?!-)", "-<id>"),
     (r"(?<=[a-z0-9])\.[0-9a-f]{16}\b", ".<id>"),
 ))  # fmt: skip
-_AGE = re.compile(r"(?<=\s)(?:\d+[smhd]){1,2}(?=\s|$)")
+_AGE = re.compile(r"(?:^|(?<=\s))(?:\d+[smhd]){1,2}(?=\s|$)")
 _FIELDS = {
     "uid": "<uid>", "resourceVersion": "<rv>", "containerID": "<container>", "imageID": "<image>",
     "podIP": "<ip>", "hostIP": "<ip>", "clusterIP": "<ip>", "gitCommit": "<version>", "continue": "<token>",

@@ -16,6 +16,7 @@ from sensei_tui.rehearsal.controllers.loop import Loop
 from sensei_tui.rehearsal.controllers.namespaces import Namespaces
 from sensei_tui.rehearsal.controllers.nodes import register
 from sensei_tui.rehearsal.controllers.protection import Protection
+from sensei_tui.rehearsal.controllers.quotas import Quotas
 from sensei_tui.rehearsal.controllers.replicasets import ReplicaSets
 from sensei_tui.rehearsal.controllers.scheduler import Scheduler
 from sensei_tui.rehearsal.controllers.statefulsets import StatefulSets
@@ -32,7 +33,7 @@ class Controllers:
         self._loop = Loop(world, [
             Garbage(world), Namespaces(world), Deployments(world), ReplicaSets(world), StatefulSets(world),
             DaemonSets(world), Jobs(world), Endpoints(world), Budgets(world), Claims(world), Protection(world),
-            Scheduler(world), self.kubelet,
+            Quotas(world), Scheduler(world), self.kubelet,
         ])  # fmt: skip
         self._loop.start()
 

@@ -50,7 +50,10 @@ class Claims:
         if volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
             self._world.delete(VOLUME, volume)
         else:
-            self._world.set_status(VOLUME, volume, phase="Released")
+            self._phase(volume, "Released")
+
+    def _phase(self, volume: Object, phase: str) -> None:
+        self._world.set_status(VOLUME, volume, phase=phase, lastPhaseTransitionTime=self._world.now())
 
     def reconcile(self, namespace: str, name: str) -> float | None:
         claim = self._world.find(CLAIM, namespace, name)
@@ -124,7 +127,7 @@ class Claims:
         volume, spec = volume_for(claim, storage), claim["spec"]
         name, capacity = volume["metadata"]["name"], volume["spec"]["capacity"]
         self._world.create(VOLUME, volume)
-        self._world.set_status(VOLUME, self._world.store.peek(VOLUME, "", name), phase="Bound")
+        self._phase(self._world.store.peek(VOLUME, "", name), "Bound")
         self._world.change(CLAIM, claim, lambda new: _bound_to(new, name, storage["provisioner"]))
         self._world.set_status(CLAIM, claim, phase="Bound", capacity=capacity, accessModes=spec["accessModes"])
         text = f"Successfully provisioned volume {name}"
@@ -150,7 +153,7 @@ def volume_for(claim: Object, storage: Object) -> Object:
     name = f"pvc-{found['uid']}"
     return {
         "metadata": {
-            "name": name, "finalizers": [],
+            "name": name,
             "annotations": {"pv.kubernetes.io/provisioned-by": storage["provisioner"]},
         },
         "spec": {

@@ -37,6 +37,8 @@ class Budgets:
         pods = [pod for pod in self._world.store.select(POD, namespace) if _matches(budget, pod) and owned.alive(pod)]
         healthy, expected = sum(owned.ready(pod) for pod in pods), len(pods)
         spec = budget["spec"]
+        if not pods and not (budget.get("status") or {}).get("conditions"):
+            self._world.event(BUDGET, budget, "NoPods", "No matching pods found", "controllermanager")
         if spec.get("maxUnavailable") is not None:
             desired = max(0, expected - share(spec["maxUnavailable"], expected, up=True))
         else:

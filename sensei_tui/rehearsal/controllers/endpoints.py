@@ -17,6 +17,7 @@ SERVICE = kinds.named("Service")
 SLICE = kinds.named("EndpointSlice")
 ENDPOINTS = kinds.named("Endpoints")
 _OF = "kubernetes.io/service-name"
+_TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"
 _MANAGED = "endpointslice.kubernetes.io/managed-by"
 
 
@@ -55,14 +56,16 @@ class Endpoints:
             labels["service.kubernetes.io/headless"] = ""
         content = {
             "addressType": "IPv4", "endpoints": [_endpoint(service, pod) for pod in pods],
-            "ports": [*_ports(service, pods, "name port protocol appProtocol")],
+            "ports": [*_ports(service, pods, "name port protocol appProtocol")] if pods else None,
         }  # fmt: skip
         existing = next(iter(self._world.store.select(SLICE, namespace, f"{_OF}={found['name']}")), None)
         if existing is not None:
-            self._world.change(SLICE, existing, lambda new: new.update(content))
+            if any(existing.get(key) != value for key, value in content.items()):
+                self._world.change(SLICE, existing, lambda new: _renewed(new, content, self._world.now()))
             return
         metadata = {
-            "name": f"{found['name']}-{random_suffix()}", "namespace": namespace, "labels": labels,
+            "name": f"{found['name']}-{random_suffix()}", "generateName": f"{found['name']}-",
+            "namespace": namespace, "labels": labels, "annotations": {_TRIGGER: self._world.now()},
             "ownerReferences": [owned.reference(SERVICE, service)],
         }  # fmt: skip
         self._world.create(SLICE, {"metadata": metadata, **content})
@@ -73,17 +76,32 @@ class Endpoints:
         early = bool(service["spec"].get("publishNotReadyAddresses"))
         ready = [_address(pod) for pod in serving if early or owned.ready(pod)]
         waiting = [_address(pod) for pod in serving if not early and not owned.ready(pod)]
-        subset: Object = {"ports": [*_ports(service, pods, "name port protocol")]}
+        ports = [{key: value for key, value in port.items() if key != "name" or value}
+                 for port in _ports(service, pods, "name port protocol")]  # fmt: skip
+        subset: Object = {"ports": ports}
         subset |= {"addresses": ready} if ready else {}
         subset |= {"notReadyAddresses": waiting} if waiting else {}
         subsets = [subset] if ready or waiting else []
         live = self._world.find(ENDPOINTS, found["namespace"], found["name"])
         if live is not None:
-            self._world.change(ENDPOINTS, live, lambda new: new.update(subsets=subsets))
+            if (live.get("subsets") or []) != subsets:
+                content = {"subsets": subsets} if subsets else {"subsets": None}
+                self._world.change(ENDPOINTS, live, lambda new: _renewed(new, content, self._world.now()))
             return
         labels = {**(found.get("labels") or {}), "endpoints.kubernetes.io/managed-by": "endpoint-controller"}
-        metadata = {"name": found["name"], "namespace": found["namespace"], "labels": labels}
-        self._world.create(ENDPOINTS, {"metadata": metadata, "subsets": subsets})
+        metadata = {
+            "name": found["name"], "namespace": found["namespace"], "labels": labels,
+            "annotations": {_TRIGGER: self._world.now()},
+        }  # fmt: skip
+        self._world.create(ENDPOINTS, {"metadata": metadata, **({"subsets": subsets} if subsets else {})})
+
+
+def _renewed(obj: Object, content: Object, now: str) -> None:
+    """New content, and the time of what changed it; None takes a member away."""
+    obj.update({key: value for key, value in content.items() if value is not None or key == "ports"})
+    for key in [key for key, value in content.items() if value is None and key != "ports"]:
+        obj.pop(key, None)
+    obj["metadata"]["annotations"] = {**(obj["metadata"].get("annotations") or {}), _TRIGGER: now}
 
 
 def _selects(service: Object, pod: Object) -> bool:

@@ -1,54 +1,57 @@
-"""Claims that a pod uses stay until it has gone (the finalizer kubernetes.io/pvc-protection)."""
+"""Claims that a pod uses stay until it has gone, volumes until no claim has them (the protection finalizers)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from sensei_tui.rehearsal import kinds
+from sensei_tui.rehearsal.controllers.claims import CLAIM, ENDED, VOLUME, claims_of
 from sensei_tui.rehearsal.controllers.loop import Key
 from sensei_tui.rehearsal.controllers.world import World
 from sensei_tui.rehearsal.kinds import Kind
-from sensei_tui.rehearsal.objects import Object
+from sensei_tui.rehearsal.objects import Object, key_of
 
-_CLAIM = kinds.named("PersistentVolumeClaim")
 _POD = kinds.named("Pod")
-_FINALIZER = "kubernetes.io/pvc-protection"
+_FINALIZERS = {CLAIM: "kubernetes.io/pvc-protection", VOLUME: "kubernetes.io/pv-protection"}
 
 
 class Protection:
-    """Its keys are claims that may go."""
+    """Its keys are claims that may go, and volumes (those have no namespace)."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def concerns(self, kind: Kind, event: str, obj: Object) -> Iterable[Key]:
         found = obj["metadata"]
-        if kind is _CLAIM and event != "DELETED" and "deletionTimestamp" in found:
-            return [(found["namespace"], found["name"])]
+        if kind in _FINALIZERS and event != "DELETED" and "deletionTimestamp" in found:
+            return [key_of(obj)]
+        if kind is CLAIM and event == "DELETED":
+            return [("", obj["spec"].get("volumeName", ""))]
         if kind is _POD and (event == "DELETED" or _ended(obj)):
-            return [(found["namespace"], name) for name in _claims(obj)]
+            return [(found["namespace"], name) for name in claims_of(obj)]
         return ()
 
     def reconcile(self, namespace: str, name: str) -> None:
-        claim = self._world.find(_CLAIM, namespace, name)
-        if claim is None or "deletionTimestamp" not in claim["metadata"] or self._used(namespace, name):
+        kind = CLAIM if namespace else VOLUME
+        obj = self._world.find(kind, namespace, name)
+        if obj is None or "deletionTimestamp" not in obj["metadata"] or self._used(kind, obj):
             return
-        if _FINALIZER in (claim["metadata"].get("finalizers") or ()):
-            self._world.change(_CLAIM, claim, _release)
+        finalizer = _FINALIZERS[kind]
+        if finalizer in (obj["metadata"].get("finalizers") or ()):
+            self._world.change(kind, obj, lambda new: _release(new, finalizer))
 
-    def _used(self, namespace: str, name: str) -> bool:
-        pods = self._world.store.select(_POD, namespace)
-        return any(name in _claims(pod) and not _ended(pod) for pod in pods)
-
-
-def _claims(pod: Object) -> list[str]:
-    volumes = pod["spec"].get("volumes") or ()
-    return [one["persistentVolumeClaim"]["claimName"] for one in volumes if one.get("persistentVolumeClaim")]
+    def _used(self, kind: Kind, obj: Object) -> bool:
+        namespace, name = key_of(obj)
+        if kind is VOLUME:
+            owner = obj["spec"].get("claimRef") or {}
+            claim = self._world.find(CLAIM, owner.get("namespace", ""), owner.get("name", ""))
+            return claim is not None and claim["metadata"]["uid"] == owner.get("uid")
+        return any(name in claims_of(pod) and not _ended(pod) for pod in self._world.store.select(_POD, namespace))
 
 
 def _ended(pod: Object) -> bool:
-    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+    return pod.get("status", {}).get("phase") in ENDED
 
 
-def _release(claim: Object) -> None:
-    claim["metadata"]["finalizers"] = [one for one in claim["metadata"]["finalizers"] if one != _FINALIZER]
+def _release(obj: Object, finalizer: str) -> None:
+    obj["metadata"]["finalizers"] = [one for one in obj["metadata"]["finalizers"] if one != finalizer]

@@ -8,7 +8,7 @@ from sensei_tui.rehearsal import kinds
 from sensei_tui.rehearsal.controllers import owned
 from sensei_tui.rehearsal.controllers.loop import Key
 from sensei_tui.rehearsal.controllers.owned import POD
-from sensei_tui.rehearsal.controllers.world import World, condition
+from sensei_tui.rehearsal.controllers.world import World, condition, condition_is
 from sensei_tui.rehearsal.errors import ApiError
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object
@@ -68,7 +68,9 @@ class ReplicaSets:
         available = sum(owned.available(self._world, pod, seconds) for pod in alive)
         now = self._world.now()
         status: Object = {"conditions": []}
-        if failure:
+        if failure and condition_is(replica_set, "ReplicaFailure"):
+            status = replica_set["status"]  # The first failure stays: the names of later pods are no news.
+        elif failure:
             status = condition(status, "ReplicaFailure", True, now, reason="FailedCreate", message=failure)
         self._world.set_status(
             REPLICA_SET, replica_set, replicas=len(alive), fullyLabeledReplicas=len(alive) or None,

@@ -57,6 +57,7 @@ class World:
         identity = str(uuid.uuid4())
         schemas.default(kind, new)
         admission.on_create(self.store, kind, new, identity)
+        admission.check(self.store, kind, new)
         schemas.complete(kind, new)
         return self.store.create(kind, new, uid=identity)
 
