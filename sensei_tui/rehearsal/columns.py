@@ -87,8 +87,8 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
     "ReplicationController": _replicas(labels("spec.selector")),
     "ReplicaSet": _replicas(_LABELLED),
     "Deployment": (
-        NAME, Column("Ready", by.replicas), _whole("Up-to-date", "status.updatedReplicas"),
-        _whole("Available", "status.availableReplicas"), AGE, *_template("spec.template", _LABELLED),
+        NAME, Column("Ready", by.replicas), Column("Up-to-date", number("status.updatedReplicas")),
+        Column("Available", number("status.availableReplicas")), AGE, *_template("spec.template", _LABELLED),
     ),
     "StatefulSet": (NAME, Column("Ready", by.replicas), AGE, *_template("spec.template")),
     "DaemonSet": (
@@ -150,10 +150,10 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("Last Seen", by.last_seen), Column("Type", text("type")), Column("Reason", text("reason")),
         Column("Object", by.involved), _wide("Subobject", text("involvedObject.fieldPath")),
         _wide("Source", by.event_source), Column("Message", by.message), _wide("First Seen", by.first_seen),
-        Column("Count", by.times, "integer", 1), Column("Name", text("metadata.name"), priority=1),
+        Column("Count", by.times, priority=1), Column("Name", text("metadata.name"), priority=1),
     ),
-    "ConfigMap": (NAME, Column("Data", by.config_data, "integer"), AGE),
-    "Secret": (NAME, Column("Type", text("type")), Column("Data", count("data"), "integer"), AGE),
+    "ConfigMap": (NAME, Column("Data", by.config_data), AGE),
+    "Secret": (NAME, Column("Type", text("type")), Column("Data", count("data")), AGE),
     "ServiceAccount": _NAME_AGE,
     "PersistentVolumeClaim": (
         NAME, Column("Status", by.volume_status), Column("Volume", text("spec.volumeName")),

@@ -59,7 +59,9 @@ def resource_list(group: str, version: str) -> dict[str, Any] | None:
     """The APIResourceList of a group version; None when it is not served."""
     for name, served, members in kinds.groups():
         if (name, served) == (group, version):
-            head = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": members[0].api_version}
+            head = {"kind": "APIResourceList", "groupVersion": members[0].api_version}
+            if group:
+                head["apiVersion"] = "v1"
             return {**head, "resources": [row for kind in members for row in _resources(kind)]}
     return None
 
@@ -87,9 +89,7 @@ def aggregated(*, core: bool) -> dict[str, Any]:
     items = [
         {
             "metadata": {"name": group} if group else {},
-            "versions": [
-                {"version": version, "resources": [_aggregated(kind) for kind in members], "freshness": "Current"}
-            ],
+            "versions": [{"version": version, "resources": _sorted(members), "freshness": "Current"}],
         }
         for group, version, members in kinds.groups()
         if core == (not group)
@@ -97,18 +97,22 @@ def aggregated(*, core: bool) -> dict[str, Any]:
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 
+def _sorted(members: list[Kind]) -> list[dict[str, Any]]:
+    return [_aggregated(kind) for kind in sorted(members, key=lambda kind: kind.plural)]
+
+
 def _aggregated(kind: Kind) -> dict[str, Any]:
     row: dict[str, Any] = {
         "resource": kind.plural, "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
-        "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind}, "verbs": list(kind.verbs),
+        "responseKind": {"group": "", "version": "", "kind": kind.kind}, "verbs": list(kind.verbs),
         "shortNames": list(kind.short_names), "categories": list(kind.categories),
-        "subresources": [_aggregated_part(kind, name) for name in kind.subresources],
+        "subresources": [_aggregated_part(kind, name) for name in sorted(kind.subresources)],
     }  # fmt: skip
     return {key: value for key, value in row.items() if value != []}
 
 
 def _aggregated_part(kind: Kind, name: str) -> dict[str, Any]:
     group, version, target, verbs = _subresource(kind, name)
-    response = {"group": group or kind.group, "version": version or kind.version, "kind": target}
+    response = {"group": group, "version": version, "kind": target}
     return {"subresource": name, "responseKind": response, "verbs": list(verbs)}

@@ -50,6 +50,8 @@ class Kind:
     def verbs(self) -> tuple[str, ...]:
         if self.create_only:
             return ("create",)
+        if self.kind == "Namespace":
+            return tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
         return ("get", "list", "watch") if self.read_only else ALL_VERBS
 
     @property

@@ -9,7 +9,7 @@ from itertools import islice
 
 import msgspec
 
-from sensei_tui.rehearsal import answers, requests
+from sensei_tui.rehearsal import answers, options
 from sensei_tui.rehearsal.errors import ApiError, bad_request, cause, expired
 from sensei_tui.rehearsal.objects import Object, key_of
 from sensei_tui.rehearsal.requests import Form, Place
@@ -42,18 +42,19 @@ class _Token(msgspec.Struct):
             padded = text + "=" * (-len(text) % 4)
             return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=cls)
         except (binascii.Error, msgspec.DecodeError, ValueError) as error:
-            raise bad_request("continue key is not valid: " + str(error)) from error
+            raise bad_request(f"invalid continue token: continue key is not valid: {error}") from error
 
 
 def answer(store: Store, place: Place, parameters: Mapping[str, str], form: Form) -> Object:
     """A page of a list (all of it without `limit`). Raises ApiError 400, 410 (token or version too old), 504."""
     kind = answers.stored(place.kind)
+    options.check_list(parameters, watch=False)
     token = _Token.read(parameters["continue"]) if parameters.get("continue") else None
     revision, at = _moment(store, parameters, token)
     labels, fields = parameters.get("labelSelector", ""), parameters.get("fieldSelector", "")
     try:
         found = store.select(kind, place.scope, labels, fields, at=at)
-        page, left = _page(list(found), token, requests.number(parameters, "limit") or 0)
+        page, left = _page(list(found), token, max(0, int(parameters.get("limit") or 0)))
     except ApiError as error:
         if token and error.status_code == 410:
             raise _token_expired(token) from error
@@ -78,7 +79,11 @@ def _moment(store: Store, parameters: Mapping[str, str], token: _Token | None) -
     current = int(store.resource_version)
     if token:
         return (current, None) if token.rv == _NOW else (token.rv, token.rv)
-    asked = requests.number(parameters, "resourceVersion") or 0
+    version = parameters.get("resourceVersion") or "0"
+    if not version.isdecimal():
+        said = f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
+        raise bad_request(f"invalid resource version: {said}")
+    asked = int(version)
     if asked > current:
         message = f"Too large resource version: {asked}, current: {current}"
         details = {"causes": [cause("ResourceVersionTooLarge", "Too large resource version")], "retryAfterSeconds": 1}

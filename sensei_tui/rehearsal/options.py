@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from sensei_tui.rehearsal import requests
@@ -27,6 +28,42 @@ def check(verb: str, parameters: Mapping[str, str], *, applies: bool = False) ->
     if wanted not in _VALIDATION:
         causes.append(_unsupported("fieldValidation", wanted, _VALIDATION))
     _refuse(_NAMES[verb], causes)
+
+
+def check_list(parameters: Mapping[str, str], *, watch: bool) -> None:
+    """Raises ApiError 400 (no numbers) and 422 for options of a list or a watch that are none."""
+    for name in ("limit", "timeoutSeconds"):
+        if not re.fullmatch(r"[+-]?\d+|", text := parameters.get(name, "")):
+            raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    _refuse("ListOptions", [*(_of_watch(parameters) if watch else _of_list(parameters))])
+
+
+def _of_list(parameters: Mapping[str, str]) -> Causes:
+    match, version = parameters.get("resourceVersionMatch", ""), parameters.get("resourceVersion", "")
+    if match and not version:
+        yield _forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
+    elif match not in ("", "Exact", "NotOlderThan"):
+        yield _unsupported("resourceVersionMatch", match, ("Exact", "NotOlderThan", ""))
+    elif match == "Exact" and version == "0":
+        yield _forbidden("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+    if "sendInitialEvents" in parameters:
+        yield _forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")
+
+
+def _of_watch(parameters: Mapping[str, str]) -> Causes:
+    match, initial = parameters.get("resourceVersionMatch", ""), "sendInitialEvents" in parameters
+    if match and not initial:
+        why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        yield _forbidden("resourceVersionMatch", why)
+    if initial and match != "NotOlderThan":
+        why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        yield _forbidden("resourceVersionMatch", why)
+        if match:
+            yield _unsupported("resourceVersionMatch", match, ("NotOlderThan",))
+
+
+def _forbidden(field: str, why: str) -> dict[str, str]:
+    return cause("FieldValueForbidden", f"Forbidden: {why}", field)
 
 
 def deletion(parameters: Mapping[str, str], body: bytes, content_type: str) -> Object:

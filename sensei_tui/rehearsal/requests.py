@@ -11,7 +11,14 @@ import msgspec
 from sensei_tui.rehearsal import decoding, kinds, protobuf
 from sensei_tui.rehearsal.auth import Access
 from sensei_tui.rehearsal.decoding import media_type
-from sensei_tui.rehearsal.errors import bad_request, generic, method_not_allowed, no_such_path, unsupported_media_type
+from sensei_tui.rehearsal.errors import (
+    ApiError,
+    bad_request,
+    generic,
+    method_not_allowed,
+    no_such_path,
+    unsupported_media_type,
+)
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object, without_nulls
 
@@ -111,16 +118,21 @@ def negotiate(accept: str) -> Form:
 
     Protobuf is answered in JSON: every client that asks for it reads both, and decides by the Content-Type.
     """
+    refused = False
     for item in (accept or "*/*").split(","):
         media, *parameters = (part.strip() for part in item.split(";"))
         given = dict(part.split("=", 1) for part in parameters if "=" in part)
         transform = given.get("as", "").removesuffix("List")
         if transform and (transform not in ("Table", "PartialObjectMetadata") or given.get("v", "v1") != "v1"):
+            refused = True
             continue
         if media in ("application/json", protobuf.MEDIA_TYPE, "*/*", "application/*"):
             return Form(transform)
         if media in ("application/yaml", "text/yaml") and not transform:
             return Form(yaml=True)
+    if refused:
+        plain = ", ".join(_SERVED.split(", ")[:3])
+        raise ApiError(406, "NotAcceptable", f"only the following media types are accepted: {plain}")
     raise generic(406, "NotAcceptable", f"406: Not Acceptable\n\nAvailable representations: {_SERVED}")
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from sensei_tui.rehearsal import wording
 from sensei_tui.rehearsal.errors import ApiError, bad_request
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object
@@ -19,18 +20,6 @@ _TOKEN = re.compile(r"\s*(==|!=|[=!(),<>]|[^\s=!(),<>]+)")
 _SYMBOLS = frozenset(["==", "!=", "=", "!", "(", ")", ",", "<", ">"])
 _OPERATORS = ("in", "notin", "=", "==", "!=", ">", "<")
 _OPERATOR_WORDS = "in, notin, =, ==, !=, gt, lt"
-_NAME = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)")
-_PREFIX = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
-_NAME_RULE = (
-    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
-    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-)
-_VALUE_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -109,8 +98,6 @@ class _Parser:
         if self._next != "(":
             raise _unparsed(f"found '{self._next}' expected: '('")
         self._take()
-        if self._next == ")":
-            raise _unparsed("values: Invalid value: []: for 'in','notin' operators, values set can't be empty")
         values = {self._listed()}
         while self._next == ",":
             self._take()
@@ -133,11 +120,8 @@ def _unparsed(why: str) -> ApiError:
 
 
 def _check_key(key: str) -> None:
-    prefix, slash, name = key.rpartition("/")
-    if slash and (not _PREFIX.fullmatch(prefix) or len(prefix) > 253):
-        raise _unparsed(f'<nil>: Invalid value: "{key}": prefix part a lowercase RFC 1123 subdomain is expected')
-    if not _NAME.fullmatch(name):
-        raise _unparsed(f'<nil>: Invalid value: "{key}": name part {_NAME_RULE}')
+    if wrong := wording.qualified(key):
+        raise _unparsed(f'<nil>: Invalid value: "{key}": {"; ".join(wrong)}')
 
 
 def _requirement(key: str, operator: str, values: set[str]) -> Requirement:
@@ -147,8 +131,9 @@ def _requirement(key: str, operator: str, values: set[str]) -> Requirement:
             why = "for 'Gt', 'Lt' operators, the value must be an integer"
             raise _unparsed(f'values[0]: Invalid value: "{value}": {why}')
         return lambda labels: _compares(labels.get(key, ""), operator, int(value))
-    for wrong in (text for text in values if text and not _NAME.fullmatch(text)):
-        raise _unparsed(f'values[0][{key}]: Invalid value: "{wrong}": {_VALUE_RULE}')
+    for text in values:
+        for wrong in wording.label_value(text):
+            raise _unparsed(f'values[0][{key}]: Invalid value: "{text}": {wrong}')
     if operator in ("!=", "notin"):
         return lambda labels: labels.get(key) not in values
     return lambda labels: labels.get(key) in values

@@ -16,7 +16,7 @@ from aiohttp import web
 from sensei_tui.base import clock
 from sensei_tui.rehearsal import discovery, kinds, requests, reviews, schemas, subresources, watch_stream
 from sensei_tui.rehearsal.auth import Access, Authority, User
-from sensei_tui.rehearsal.errors import ApiError, forbidden, method_not_allowed, no_such_path, unauthorized
+from sensei_tui.rehearsal.errors import ApiError, forbidden, generic, method_not_allowed, no_such_path, unauthorized
 from sensei_tui.rehearsal.faults_http import DroppedError, HttpFaults
 from sensei_tui.rehearsal.objects import Object
 from sensei_tui.rehearsal.requests import Form, Place
@@ -92,7 +92,7 @@ class ApiServer:
         if not _is_resource(request.path):
             access = Access(request.method.lower(), path=request.path)
             if not self.authority.allowed(user, access):
-                raise ApiError(403, "Forbidden", f"forbidden: {access.sentence(user)}")
+                raise generic(403, "Forbidden", f"forbidden: {access.sentence(user)}")
             return self._other(request)
         place = requests.locate(request.path)
         verb = requests.verb(request.method, place, request.query)
@@ -131,7 +131,7 @@ class ApiServer:
         if kind.create_only:
             if verb != "create":
                 raise method_not_allowed()
-            return Answer(reviews.answer(self.authority, user, kind, _review(call)), 201)
+            return Answer(reviews.answer(self.authority, user, kind, _review(call), call.manager), 201)
         if call.place.subresource:
             return subresources.dispatch(self.things, self.authority, call, verb)
         if verb not in kind.verbs:

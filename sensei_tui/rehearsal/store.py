@@ -178,7 +178,10 @@ class Store:
         if kind is _NAMESPACE:
             new["status"] = {**new.get("status", {}), "phase": "Terminating"}
         if _finished(kind, new):
-            return self._remove(kind, new if kind is _POD and first else live, live, dry_run)
+            if kind is _POD and new != live:  # A pod is told of its end before it goes.
+                self._write(kind, "MODIFIED", new, live, dry_run)
+                live = live if dry_run else new
+            return self._remove(kind, live, live, dry_run)
         return clone(live) if new == live else self._write(kind, "MODIFIED", new, live, dry_run)
 
     # keeping
@@ -237,7 +240,8 @@ class Store:
     def _remove(self, kind: Kind, new: Object, live: Object, dry_run: bool) -> Object:
         if not dry_run:
             self._revision += 1
-            gone = {**new, "metadata": {**new["metadata"], "resourceVersion": str(self._revision)}}
+            # The last that was stored: a watch sees the finalizer whose removal ended the object.
+            gone = {**live, "metadata": {**live["metadata"], "resourceVersion": str(self._revision)}}
             del self._objects[kind][key_of(live)]
             self._deliver(kind, Change(self._revision, "DELETED", gone, live))
         return clone(new)  # type: ignore[no-any-return]

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from sensei_tui.base import clock
-from sensei_tui.rehearsal import decoding, kinds, patches, requests, resources
+from sensei_tui.rehearsal import decoding, kinds, patches, requests, resources, wording
 from sensei_tui.rehearsal.auth import Authority
 from sensei_tui.rehearsal.errors import ApiError, bad_request, cause, conflict, invalid, method_not_allowed
+from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object, clone, timestamp
 from sensei_tui.rehearsal.resources import Answer, Call, Resources
 from sensei_tui.rehearsal.selectors import label_matcher, selector_text
 from sensei_tui.rehearsal.store import Store
 
 _POD = kinds.named("Pod")
+_AUDIENCE = "https://kubernetes.default.svc.cluster.local"
+_SCALE = Kind("autoscaling", "v1", "Scale", "scales", namespaced=True)
 
 
 def scale(store: Store, call: Call, verb: str) -> Answer:
@@ -24,20 +27,34 @@ def scale(store: Store, call: Call, verb: str) -> Answer:
     shown = _scale_of(live)
     if verb == "get":
         return Answer(shown)
-    if verb == "patch":
-        patch = requests.load(call.body, yaml_too=True)
-        wanted = resources.patched(place.kind, decoding.media_type(call.content_type), shown, patch)
-    else:
-        wanted = requests.decode(call.body, call.content_type)
+    wanted = _wanted(call, verb, shown)
+    found = wanted.get("metadata") or {}
+    if (name := found.get("name")) != place.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({place.name})")
     count = (wanted.get("spec") or {}).get("replicas", 0)
-    if not isinstance(count, int) or count < 0:
-        message = f"Invalid value: {count}: must be greater than or equal to 0"
-        raise invalid(place.kind, place.name, [cause("FieldValueInvalid", message, "spec.replicas")])
+    if count < 0:
+        raise invalid(_SCALE, place.name, [wording.invalid("spec.replicas", count, wording.NOT_NEGATIVE)])
     new = clone(live)
     new["spec"]["replicas"] = count
     new["metadata"]["resourceVersion"] = (wanted.get("metadata") or {}).get("resourceVersion")
     new = patches.track_update(place.kind.kind, live, new, call.manager, "Update", "scale")
     return Answer(_scale_of(store.update(place.kind, new, dry_run=call.dry_run)))
+
+
+def _wanted(call: Call, verb: str, shown: Object) -> Object:
+    """The Scale that is asked for."""
+    if verb == "patch":
+        patch = requests.load(call.body, yaml_too=True)
+        wanted = resources.patched(call.place.kind, decoding.media_type(call.content_type), shown, patch)
+    else:
+        wanted = requests.decode(call.body, call.content_type)
+    count = (wanted.get("spec") or {}).get("replicas", 0)
+    if not isinstance(count, int) or isinstance(count, bool):
+        found = "string" if isinstance(count, str) else "object"
+        why = f"json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32"
+        told = wording.invalid("patch", wording.shown(wanted), why)
+        raise ApiError(422, "Invalid", f' "" is invalid: patch: {told["message"]}', {"causes": [told]})
+    return wanted
 
 
 def _scale_of(obj: Object) -> Object:
@@ -46,7 +63,7 @@ def _scale_of(obj: Object) -> Object:
     selector = selector_text(spec.get("selector") or {})
     return {
         "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": {key: found[key] for key in kept if key in found},
-        "spec": {"replicas": spec.get("replicas", 1)},
+        "spec": {"replicas": spec["replicas"]} if spec.get("replicas") else {},
         "status": {"replicas": obj.get("status", {}).get("replicas", 0), "selector": selector},
     }  # fmt: skip
 
@@ -102,6 +119,8 @@ def token(store: Store, authority: Authority, call: Call) -> Answer:
         "token": authority.issue(place.namespace, place.name),
         "expirationTimestamp": timestamp(clock.now() + timedelta(seconds=seconds)),
     }
+    spec = {"audiences": [_AUDIENCE], "boundObjectRef": None, **(asked.get("spec") or {}), "expirationSeconds": seconds}
+    asked["spec"] = spec
     return Answer({**asked, "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "status": status}, 201)
 
 

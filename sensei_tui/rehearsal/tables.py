@@ -7,6 +7,7 @@ from typing import Any
 
 from sensei_tui.rehearsal import columns, podrow
 from sensei_tui.rehearsal.columns import Column
+from sensei_tui.rehearsal.errors import bad_request
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object
 
@@ -37,8 +38,10 @@ def _row(kind: Kind, shown: Sequence[Column], obj: Object, include: str) -> Obje
     row: Object = {"cells": [column.cell(obj) for column in shown]}
     if kind.kind == "Pod" and (conditions := podrow.conditions(obj)):
         row["conditions"] = conditions
-    if carry := _CARRIED.get(include):
-        row["object"] = carry(obj)
+    if include not in _CARRIED:
+        why = "must be 'Metadata', 'Object', 'None', or empty"
+        raise bad_request(f'Unable to convert to Table as requested: includeObject: Invalid value: "{include}": {why}')
+    row["object"] = _CARRIED[include](obj)
     return row
 
 
@@ -50,4 +53,8 @@ def _whole(obj: Object) -> Object:
     return obj
 
 
-_CARRIED: dict[str, Callable[[Any], Object]] = {"Metadata": _metadata, "Object": _whole}
+_CARRIED: dict[str, Callable[[Any], Object | None]] = {
+    "None": lambda obj: None,
+    "Metadata": _metadata,
+    "Object": _whole,
+}

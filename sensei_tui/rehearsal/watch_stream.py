@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from sensei_tui.rehearsal import answers, requests
-from sensei_tui.rehearsal.errors import ApiError, bad_request
+from sensei_tui.rehearsal import answers, options, requests
+from sensei_tui.rehearsal.errors import ApiError
 from sensei_tui.rehearsal.kinds import Kind
 from sensei_tui.rehearsal.objects import Object
 from sensei_tui.rehearsal.requests import Form, Place
@@ -41,12 +41,12 @@ class Stream:
         self.bookmarks = requests.flag(parameters, "allowWatchBookmarks")
         self.initial = requests.flag(parameters, "sendInitialEvents")
         self.since = parameters.get("resourceVersion", "")
-        self.seconds = requests.number(parameters, "timeoutSeconds") or LONGEST
         self._render: Callable[[Object], Object] = answers.renderer(place.kind, form, parameters)
-        if self.initial and parameters.get("resourceVersionMatch") != "NotOlderThan":
-            raise bad_request("resourceVersionMatch: Forbidden: sendInitialEvents requires setting NotOlderThan")
+        options.check_list(parameters, watch=True)
         if self.since and not self.since.isdecimal():
-            raise bad_request(f'Invalid value: "{self.since}": strconv.ParseUint: parsing "{self.since}"')
+            why = f'strconv.ParseUint: parsing "{self.since}": invalid syntax'
+            raise ApiError(500, "", f'resourceVersion: Invalid value: "{self.since}": {why}')
+        self.seconds = int(parameters.get("timeoutSeconds") or 0) or LONGEST
 
     def open(self) -> tuple[Watch, list[bytes]]:
         """The watch, and the events to send before its changes. Raises ApiError 410 when it starts too early."""
@@ -75,7 +75,7 @@ class Stream:
 
     def bookmark(self, annotations: Mapping[str, str] | None = None) -> bytes:
         """All changes up to the present resource version have been sent."""
-        metadata: Object = {"resourceVersion": self.store.resource_version, "creationTimestamp": None}
+        metadata: Object = {"resourceVersion": self.store.resource_version}
         if annotations:
             metadata["annotations"] = dict(annotations)
         shell = {"kind": self.served.kind, "apiVersion": self.served.api_version, "metadata": metadata}

@@ -47,6 +47,15 @@ def claim(spec: dict[str, Any]) -> Step:
     return post("persistentvolumeclaims", {**CLAIM, "spec": {**CLAIM["spec"], **spec}})
 
 
+CLAIMS: list[dict[str, Any]] = [
+    {"accessModes": []},
+    {"accessModes": ["Sometimes"]},
+    {"resources": {}},
+    {"resources": {"requests": {"storage": "0"}}},
+    {"resources": {"requests": {"storage": "-1"}}},
+    {"volumeMode": "Other"},
+    {"storageClassName": "NOT_OK"},
+]
 VALIDATION = [
     case("names that are none", *(post("configmaps", changed(CONFIG, metadata={"name": name})) for name in ("A", "a_b", "-a", "a" * 254)),
          post("services", changed(SERVICE, metadata={"name": "1a"})), post("namespaces", {"metadata": {"name": "a.b"}}),
@@ -134,9 +143,7 @@ VALIDATION = [
          only(patch("jobs/a", {"spec": {"parallelism": 3}}), lambda a: a["status"])),
     case("jobs that are none", post("jobs", job(backoffLimit=-1)), post("jobs", job(parallelism=-1)), post("jobs", job(completionMode="Other")),
          post("jobs", job(selector={"matchLabels": {"a": "b"}})), post("jobs", job(activeDeadlineSeconds=-5))),
-    case("claims that are none", *(claim(spec) for spec in (
-        {"accessModes": []}, {"accessModes": ["Sometimes"]}, {"resources": {}}, {"resources": {"requests": {"storage": "0"}}},
-        {"resources": {"requests": {"storage": "-1"}}}, {"volumeMode": "Other"}, {"storageClassName": "NOT_OK"}))),
+    case("claims that are none", *map(claim, CLAIMS)),
     case("what never changes of a claim", given(post("persistentvolumeclaims", CLAIM)),
          *(only(patch("persistentvolumeclaims/a", {"spec": spec}), lambda a: [a["status"], a["body"]["details"]["causes"][0]["field"],
                 a["body"]["details"]["causes"][0]["message"].splitlines()[0]]) for spec in (
