@@ -30,7 +30,9 @@ class Grant(msgspec.Struct, frozen=True):
 
 CHARTS = (
     Grant("", "configmaps", _CHART, "the charts' settings"),
-    Grant("", "persistentvolumeclaims", (*_CHART, *_SEEN), "the charts' volumes; why one is not bound"),
+    Grant(
+        "", "persistentvolumeclaims", ("get", "create", "patch", *_SEEN), "the charts' volumes; why one is not bound"
+    ),
     Grant("", "services", (*_CHART, *_SEEN), "the charts' services; whether they answer"),
     Grant("apps", "deployments", (*_CHART, *_SEEN), "the platform"),
     Grant("apps", "statefulsets", (*_CHART, *_SEEN), "the data stores"),

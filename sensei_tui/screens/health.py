@@ -60,11 +60,13 @@ class HealthScreen(FilterMixin, SenseiScreen):
     def redraw(self) -> None:
         health, session = self.session.health, self.session
         watching = "" if health is None else (session.snapshot.trouble if session.snapshot else "") or "watching"
-        self.tell("Health", self.view, right=watching)
+        rows = board_rows(health, self.view) if health else []
+        counted = self.view if self.view == "components" else f"{len(rows)} {self.view}"
+        self.tell("Health", counted, right=watching)
         self.query_one("#headline", Text).tell(
             [line(""), headline(health, session.trouble, session.target is None), line("")]
         )
-        self.query_one("#board", Rows).set_rows(board_rows(health, self.view) if health else [])
+        self.query_one("#board", Rows).set_rows(rows)
         self._draw_detail()
 
     def _draw_detail(self) -> None:

@@ -163,6 +163,10 @@ class FakeNodes:
         self._thread.join(10)
         self._loop.close()
 
+    def rest(self) -> None:
+        """The kubelets do nothing more; pods stay as they are."""
+        self._call(self._end_work())
+
     def fail(self, namespace: str, *faults: Fault) -> None:
         """Faults that strike the pods of a namespace; say it before its first pod."""
         self._faults[namespace] = faults
@@ -182,10 +186,13 @@ class FakeNodes:
         self._work = Loop(self._world(""), [self._kubelets, Provisioner(self._world(""))])
         self._work.start()
 
-    async def _stop(self) -> None:
+    async def _end_work(self) -> None:
         self._work.stop()
         await self._kubelets.stop()
         await self._mirror.stop()
+
+    async def _stop(self) -> None:
+        await self._end_work()
         await self._api.close()
         await self._runner.cleanup()
 

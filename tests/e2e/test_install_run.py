@@ -185,3 +185,34 @@ def test_airgapped_values_with_a_local_model_on_the_gpu_node(tmp_path: Path) -> 
         (llm,) = [pod for pod in pods if pod["metadata"]["name"].startswith("sensei-llm-")]
         assert llm["spec"]["nodeName"] == "gpu-1"
         assert "LLM" in found.sensei("status")
+
+
+def test_uninstall_keeps_the_data(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        found.sensei("install", "--yes")
+        assert "must be confirmed" in found.sensei("uninstall", code=2)
+        plan = json.loads(found.sensei("uninstall", "--plan-only", "-o", "json"))
+        assert "the volumes of the data stores stay, with their data" in plan["changes"]
+        found.sensei("uninstall", "--yes")
+        assert found.run().view().state is RunState.DONE
+        assert found.helm_releases() == []
+        assert found.kubectl("get", "pods")["items"] == []
+        assert len(found.kubectl("get", "pvc")["items"]) == 11
+        assert found.kubectl("get", "secret", "sensei-credentials")["data"]
+        assert load_deployed(found.site) is None
+        assert "nothing deployed" in found.sensei("status", code=1)
+
+
+def test_a_hook_that_does_not_end_is_explained(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site", "faults: [{kind: image-pull, pod: sensei-migrations}]\n") as found:
+        found.sensei("install", "--yes", "--detach", "--timeout", "12")
+        view = found.until(lambda view: any(item.object == "Job/sensei-migrations" for item in view.waiting))
+        assert view.step is not None
+        assert view.step.id == "release:sensei"
+        view = found.until(ended)
+        assert view.error["code"] == "hook-failed"
+        assert "Job/sensei-migrations did not finish" in view.error["what"]
+        assert "no such host" in view.error["why"]
+        # What the hook left goes with the release.
+        found.sensei("uninstall", "--yes")
+        assert found.kubectl("get", "jobs,pods")["items"] == []
