@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.differential.behaviour import claim, conditions, container, deployment, is_ready, part, phase, pod, volume
-from tests.differential.suite import Case, Step, case, condition, differential, events, objects, until
+from tests.differential.suite import (
+    Case,
+    Step,
+    case,
+    condition,
+    differential,
+    events,
+    given,
+    kubectl,
+    objects,
+    post,
+    until,
+)
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 GPU_NODE: dict[str, Any] = {"nodeSelector": {"nvidia.com/gpu.present": "true"}}
@@ -65,6 +78,15 @@ CASES = [
     refused("not with itself on another topology", *NEIGHBOUR, labels={"app": "one"}, **asks(cpu="20"),
             **affinity("podAffinity", "no.such/label", app="first")),
     refused("a gate", schedulingGates=[{"name": "sensei.io/wait"}]),
+    case("a cordoned node", given(kubectl("cordon", "gpu-1")), objects(pod(**GPU_NODE)), WAITS, *SAID,
+         kubectl("get", "node", "gpu-1"), kubectl("uncordon", "gpu-1"), kubectl("uncordon", "gpu-1"),
+         until("pods/one", is_ready)),
+    case("a tainted node", given(kubectl("taint", "node", "gpu-1", "only=gpu:NoSchedule")), objects(pod(**GPU_NODE)),
+         WAITS, *SAID, objects(pod("two", **GPU_NODE, tolerations=[{"key": "only", "operator": "Exists"}])),
+         until("pods/two", is_ready), kubectl("taint", "node", "gpu-1", "only-"), until("pods/one", is_ready)),
+    case("a pod that another keeps away", objects(pod("first", **GPU_NODE, **affinity(
+        "podAntiAffinity", HOST, app="one"))), until("pods/first", is_ready), objects(pod(**GPU_NODE)), WAITS, *SAID),
+    case("a class of priority that is not there", post("pods", json.loads(pod(priorityClassName="none")))),
     placed("by label", **GPU_NODE),
     placed("by an expression", **node_affinity({"key": "nvidia.com/gpu.count", "operator": "Gt", "values": ["1"]})),
     placed("with the neighbour", *NEIGHBOUR, **affinity("podAffinity", HOST, app="first")),

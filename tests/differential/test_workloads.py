@@ -20,7 +20,20 @@ from tests.differential.behaviour import (
     stateful_set,
     status,
 )
-from tests.differential.suite import Step, case, condition, delete, differential, events, given, objects, patch, until
+from tests.differential.suite import (
+    Step,
+    case,
+    condition,
+    delete,
+    differential,
+    events,
+    get,
+    given,
+    objects,
+    only,
+    patch,
+    until,
+)
 
 WEB, SETS, DB, JOB = "deployments/web", "replicasets", "statefulsets/db", "jobs/once"
 TWO = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "registry.local/web:2"}]}}}}
@@ -39,6 +52,9 @@ def started(count: int = 1, **spec: Any) -> tuple[Step, ...]:
 DEPLOYMENTS = [
     case("a deployment that runs", *started(2), plain(WEB), events("web")),
     case("its replica set", *started(2), plain(SETS), events("web-[^-]*")),
+    case("who owns its fields", *started(1), only(get(WEB), lambda answer: [
+        [one["manager"], one["operation"], one.get("subresource", "")]
+        for one in answer["body"]["metadata"]["managedFields"]]), differs={r"\.only": "Field owners of controllers"}),
     case("its pod", *started(1), part("pods", lambda body: body["items"][0])),
     case("a deployment without pods", *started(0), plain(WEB), plain(SETS), events("web")),
     case("a deployment scaled up and down", *started(1), *_scaled(3), until(WEB, available(3)), *_scaled(0),
@@ -53,7 +69,8 @@ DEPLOYMENTS = [
     case("a recreation", *started(2, strategy={"type": "Recreate"}), ROLLED, until(WEB, available(2)), plain(WEB),
          plain(SETS), events("web")),
     case("a paused deployment does not roll", *started(1), given(patch(WEB, {"spec": {"paused": True, **TWO["spec"]}})),
-         until(WEB, condition("Progressing", "Unknown")), plain(WEB), plain(SETS), events("web")),
+         until(WEB, condition("Progressing", "Unknown")),
+         until(WEB, lambda body: body["status"]["observedGeneration"] == 2), plain(WEB), plain(SETS), events("web")),
     case("a resumed deployment rolls", *started(1), given(patch(WEB, {"spec": {"paused": True}})),
          until(WEB, condition("Progressing", "Unknown")), ROLLED, given(patch(WEB, {"spec": {"paused": None}})),
          until(WEB, available(1)), plain(WEB), plain(SETS), events("web")),

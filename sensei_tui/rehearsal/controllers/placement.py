@@ -69,7 +69,7 @@ def _fixed(pod: Object, place: Place) -> Iterator[str]:
         return
     for taint in place.node["spec"].get("taints") or ():
         if taint.get("effect") in ("NoSchedule", "NoExecute") and not _tolerated(taint, tolerations):
-            yield f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"
+            yield "node(s) had untolerated taint(s)"
             return
     if not _node_matches(spec, place):
         yield AFFINITY

@@ -29,7 +29,7 @@ def requests(**amounts: str) -> dict[str, Any]:
          "1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes are available: 1 Preemption is not helpful for "
          "scheduling."),
         ("[{name: a, taints: [{key: k, value: v, effect: NoSchedule}]}]", {},
-         "1 node(s) had untolerated taint {k: v}. preemption: 0/1 nodes are available: 1 Preemption is not helpful "
+         "1 node(s) had untolerated taint(s). preemption: 0/1 nodes are available: 1 Preemption is not helpful "
          "for scheduling."),
         ("[{name: a}]", {"nodeSelector": {"disk": "fast"}}, "1 node(s) didn't match Pod's node affinity/selector"),
         ("[{name: a, unschedulable: true}]", {}, "1 node(s) were unschedulable"),
