@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sensei_tui.rehearsal import structure
+from sensei_tui.rehearsal import structure, wording
 from sensei_tui.rehearsal.errors import ApiError, bad_request
 from sensei_tui.rehearsal.objects import Object, clone, without_nulls
 from sensei_tui.rehearsal.structure import Place
@@ -30,7 +30,7 @@ def _map(place: Place, original: Object, patch: Object) -> Object:
     if directive == "replace":
         return {key: without_nulls(value) for key, value in patch.items() if key != _DIRECTIVE}
     if directive not in (None, "merge"):
-        raise ApiError(500, "", f"unknown patch type: {directive} in map: {_go(patch)}")
+        raise ApiError(500, "", f"unknown patch type: {directive} in map: {wording.printed(patch)}")
     merged = _retained(original, patch)
     for key, value in patch.items():
         if key.startswith(_DELETE):
@@ -92,7 +92,7 @@ def _check_order(place: Place, patch: list[Any], order: list[Any]) -> None:
     changed = [item for item in patch if not (isinstance(item, dict) and _DIRECTIVE in item)]
     places = [wanted.index(name) if (name := _identity(place, item)) in wanted else -1 for item in changed]
     if -1 in places or places != sorted(places):
-        said = f"The order in patch list:\n{_go(changed)}\n doesn't match $setElementOrder list:\n{_go(order)}\n"
+        said = f"The order in patch list:\n{wording.printed(changed)}\n doesn't match $setElementOrder list:\n{wording.printed(order)}\n"
         raise ApiError(500, "", said)
 
 
@@ -116,7 +116,7 @@ def _key(place: Place, item: Any) -> Any:
     if not isinstance(item, dict):
         raise bad_request("invalid patch: an item of a list of maps is not a map")
     if place.patch_key not in item:
-        raise ApiError(500, "", f"map: {_go(item)} does not contain declared merge key: {place.patch_key}")
+        raise ApiError(500, "", f"map: {wording.printed(item)} does not contain declared merge key: {place.patch_key}")
     return item[place.patch_key]
 
 
@@ -139,12 +139,3 @@ def _ordered(place: Place, live: list[Any], merged: list[Any], order: Any) -> li
 
 def _identity(place: Place, item: Any) -> Any:
     return item.get(place.patch_key) if isinstance(item, dict) else item
-
-
-def _go(value: Any) -> str:
-    """A value as Go's `%v` prints it."""
-    if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{_go(item)}' for key, item in sorted(value.items()))}]"
-    if isinstance(value, list):
-        return f"[{' '.join(_go(item) for item in value)}]"
-    return {None: "<nil>", True: "true", False: "false"}.get(value, str(value))

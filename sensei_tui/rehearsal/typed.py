@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sensei_tui.rehearsal import fieldsv1, structure
+from sensei_tui.rehearsal import fieldsv1, structure, wording
 from sensei_tui.rehearsal.errors import ApiError
 from sensei_tui.rehearsal.fieldsv1 import Path
 from sensei_tui.rehearsal.objects import Object, metadata
@@ -87,18 +87,9 @@ _EXPECTED: dict[str, Callable[[Any], str]] = {
 def _go(value: Any) -> str:
     """A value as the server's own type prints it."""
     if isinstance(value, dict | list):
-        return f"&{{{_printed(value)}}}"
-    shown = f'"{value}"' if isinstance(value, str) else _printed(value)
+        return f"&{{{wording.printed(value)}}}"
+    shown = f'"{value}"' if isinstance(value, str) else wording.printed(value)
     return f"&value.valueUnstructured{{Value:{shown}}}"
-
-
-def _printed(value: Any) -> str:
-    """As Go's fmt prints maps and lists."""
-    if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{_printed(item)}' for key, item in sorted(value.items()))}]"
-    if isinstance(value, list):
-        return f"[{' '.join(_printed(item) for item in value)}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _duplicates(place: Place, value: Any, path: Path) -> Iterator[str]:

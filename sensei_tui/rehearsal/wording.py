@@ -119,6 +119,15 @@ def shown(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def printed(value: Any) -> str:
+    """A value as Go's fmt prints it."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{printed(item)}' for key, item in sorted(value.items()))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(printed(item) for item in value)}]"
+    return str(value).lower() if isinstance(value, bool) else "<nil>" if value is None else str(value)
+
+
 def invalid(field: str, value: Any, why: str) -> dict[str, str]:
     return cause("FieldValueInvalid", f"Invalid value: {shown(value)}: {why}", field)
 
