@@ -92,7 +92,8 @@ def _check_order(place: Place, patch: list[Any], order: list[Any]) -> None:
     changed = [item for item in patch if not (isinstance(item, dict) and _DIRECTIVE in item)]
     places = [wanted.index(name) if (name := _identity(place, item)) in wanted else -1 for item in changed]
     if -1 in places or places != sorted(places):
-        said = f"The order in patch list:\n{wording.printed(changed)}\n doesn't match $setElementOrder list:\n{wording.printed(order)}\n"
+        one, two = wording.printed(changed), wording.printed(order)
+        said = f"The order in patch list:\n{one}\n doesn't match $setElementOrder list:\n{two}\n"
         raise ApiError(500, "", said)
 
 
