@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sensei_tui.rehearsal.scenario import Fault
 from tests.cluster import build
 from tests.cluster.fixtures import module
@@ -21,8 +23,8 @@ def test_version_is_the_pinned_one(real: RealCluster) -> None:
 
 def test_operator_may_do_what_is_granted_and_no_more(place: Place) -> None:
     assert place.operator.kubectl("auth", "can-i", "create", "deployments").strip() == "yes"
-    denied = place.operator.kubectl_run("get", "pods", "-n", "kube-system", "-o", "name", "--watch-only")
-    assert "cannot watch" in denied.stderr or "Forbidden" in denied.stderr
+    denied = place.operator.kubectl_run("get", "configmaps", "-n", "kube-system")
+    assert 'cannot list resource "configmaps"' in denied.stderr
     assert place.operator.kubectl_run("create", "serviceaccount", "x").returncode == 1
 
 
@@ -30,6 +32,8 @@ def test_pods_run_say_something_and_take_commands(place: Place) -> None:
     place.admin.kubectl("apply", "-f", "-", stdin=POD)
     place.admin.kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=30s")
     assert "ready to serve" in place.admin.kubectl("logs", "web")
+    if module() == "oldest":
+        pytest.skip("before Kubernetes 1.36 the API server speaks SPDY to kubelets; those of the tests don't")
     assert place.admin.kubectl("exec", "web", "--", "hostname") == "web\n"
     assert place.admin.kubectl_run("exec", "web", "--", "sh", "-c", "exit 3").returncode == 3
 

@@ -84,8 +84,13 @@ def case(
     return Case(name, steps, tuple(faults), nodes, differs or {})
 
 
+EVERY: list[Case] = []
+"""The cases of every file that has been loaded."""
+
+
 def differential(cases: list[Case]) -> Any:
     """A test for each case."""
+    EVERY.extend(cases)
 
     @pytest.mark.parametrize("case", cases, ids=lambda one: one.name.replace(" ", "-"))
     def test(case: Case, real: RealCluster, tmp_path: Path) -> None:

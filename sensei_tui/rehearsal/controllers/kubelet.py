@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from typing import Any
 
 from sensei_tui.rehearsal import kinds
 from sensei_tui.rehearsal.controllers.containers import SYNC, Container
@@ -53,14 +54,13 @@ class Kubelet:
         if worker is None:
             worker = self._pods[uid] = PodWorker(self, pod)
             if not ending and pod["status"].get("phase") not in _ENDED:
-                self._run(uid, worker.live())
+                self._run(uid, worker.live)
         if ending and not worker.ending:
             worker.ending = True
             self._cancel(uid)
-            self._run(uid, worker.terminate())
+            self._run(uid, worker.terminate)
 
-    def _run(self, uid: str, work: object) -> None:
-        assert asyncio.iscoroutine(work)
+    def _run(self, uid: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks[uid] = asyncio.get_running_loop().create_task(_reported(work))
 
     def _cancel(self, uid: str) -> None:
@@ -158,7 +158,7 @@ class PodWorker:
             address = self._kubelet.address()
             self._set(podIP=address, podIPs=[{"ip": address}])
         self.publish()
-        background = [asyncio.ensure_future(_reported(item.live())) for item in self._init if item.endless]
+        background = [asyncio.ensure_future(_reported(item.live)) for item in self._init if item.endless]
         try:
             if await self._initialize():
                 await asyncio.gather(*(item.live() for item in self._main))
@@ -310,10 +310,9 @@ def _init_policy(spec: Object, policy: str) -> str:
     return "Never" if policy == "Never" else "OnFailure"
 
 
-async def _reported(work: object) -> None:
+async def _reported(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """A defect of the simulation goes to the server's log, not into silence."""
-    assert asyncio.iscoroutine(work)
     try:
-        await work
+        await work()
     except Exception:  # noqa: BLE001 - the other pods go on
         traceback.print_exc(file=sys.stderr)
