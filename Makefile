@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo-site
+# What is tested on the oldest Kubernetes as well.
+OLDEST := $(addprefix tests/cluster/test_,real.py runs.py engines.py watches.py)
 # Tests run in this many processes.
 JOBS   ?= 2
 
@@ -36,7 +38,9 @@ test: $(BIN)/.ready-dev
 
 test-cluster: $(BIN)/.ready-dev
 	@$(BIN)/python -m tests.cluster build
+	@$(BIN)/python -m tests.cluster try
 	@SENSEI_TEST_CLUSTER=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q tests/cluster tests/differential
+	@SENSEI_TEST_CLUSTER=1 SENSEI_TEST_KUBERNETES=oldest $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q $(OLDEST)
 
 check: $(BIN)/.ready-dev
 	@$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sensei_tui.base import clock
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.text import plural
+from sensei_tui.cluster.errors import Forbidden
 from sensei_tui.deploy.record import Deployed, DeployedRelease, save_deployed
 from sensei_tui.deploy.release import deployed
 from sensei_tui.deploy.wait import LOOK
@@ -87,6 +88,9 @@ class VerifyPlatform:
     def _ask(self) -> tuple[int, str]:
         try:
             status, _ = self.world.cluster.http_get_service(DASHBOARD, DASHBOARD_PORT, "/", timeout=ANSWER)
+        except Forbidden as error:
+            # Nothing that passes by itself.
+            raise self._failed([f"Service/{DASHBOARD} was not asked: {error.why}"]) from error
         except SenseiError as error:
             return 0, error.why or error.what
         return status, ""

@@ -1,15 +1,23 @@
-"""A real cluster by hand: `python -m tests.cluster build` or `python -m tests.cluster up [oldest]`."""
+"""The real cluster by hand.
+
+python -m tests.cluster build           build what is not there yet
+python -m tests.cluster try             start each Kubernetes once, say what it is
+python -m tests.cluster up [oldest]     keep one running: an administrator, and an operator with a namespace
+"""
 
 from __future__ import annotations
 
 import sys
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster import build
 from tests.cluster.real import real_cluster
+
+KUBERNETES = ("newest", "oldest")
 
 
 def main(arguments: list[str]) -> int:
@@ -19,6 +27,9 @@ def main(arguments: list[str]) -> int:
         if command == "build":
             for module in rest or build.PROGRAMS:
                 build.build(module)
+        elif command == "try":
+            for module in KUBERNETES:
+                _try(module)
         elif command == "up":
             _up(*rest)
         else:
@@ -27,6 +38,14 @@ def main(arguments: list[str]) -> int:
         print(f"The real cluster can't be built: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _try(module: str) -> None:
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="sensei-cluster-") as name, real_cluster(Path(name), module) as cluster:
+        nodes = len(cluster.admin.request("GET", "/api/v1/nodes").body["items"])
+        seconds = time.monotonic() - started
+        print(f"Kubernetes {cluster.version} ({module}): {nodes} nodes ready after {seconds:.1f} s", flush=True)
 
 
 def _up(module: str = "newest") -> None:

@@ -77,11 +77,13 @@ def build(module: str) -> Path:
     with _locked(directory):
         if found := built(module):
             return found
-        go, started = find_go(), time.monotonic()
-        print(f"Building {module}: {', '.join(one.name for one in PROGRAMS[module])} {version(module)}", flush=True)
-        for program in PROGRAMS[module]:
+        go, programs = find_go(), PROGRAMS[module]
+        for number, program in enumerate(programs, 1):
+            # The first takes most of the time: it compiles what all of them share.
+            print(f"{module} {version(module)}: {program.name} ({number} of {len(programs)})", end=" ", flush=True)
+            started = time.monotonic()
             _compile(go, module, program, directory / program.name)
-        print(f"Built {module} in {time.monotonic() - started:.0f} s", flush=True)
+            print(f"built in {time.monotonic() - started:.0f} s", flush=True)
     return directory
 
 

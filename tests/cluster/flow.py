@@ -7,17 +7,35 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.cluster.client import Cluster, connect
 from sensei_tui.cluster.store import ClusterStore
+from sensei_tui.preflight import access
 from sensei_tui.rehearsal.scenario import Fault
 from sensei_tui.site.target import target_of
-from tests.cluster.audit import Right
 from tests.cluster.real import RealCluster
 from tests.cluster.sites import change, sited
 from tests.e2e.sites import SiteUnderTest
+
+
+class Right(NamedTuple):
+    """One verb on one resource; `wide` outside the namespace."""
+
+    group: str
+    resource: str
+    verb: str
+    wide: bool
+
+
+def granted() -> set[Right]:
+    """What `sensei access` grants."""
+    inside = {
+        Right(row.group, row.resource, verb, False) for row in (*access.OURS, *access.CHARTS) for verb in row.verbs
+    }
+    return inside | {Right(row.group, row.resource, verb, True) for row in access.CLUSTER for verb in row.verbs}
+
 
 EVERYTHING = """
 global: {imageRegistry: registry.internal.example.com}
@@ -63,14 +81,16 @@ def _record(real: RealCluster, user: str) -> str:
 
 def _refusal(right: Right) -> re.Pattern[str]:
     """The API server's own words, or ours for a kind that can't be followed."""
+    if (right.verb, right.resource) == ("create", "pods/portforward"):
+        # Asked for within a GET since Kubernetes 1.35, and refused without naming the verb.
+        return re.compile(r'pods \\?"[^"]+" is forbidden: (?!User)')
     return re.compile(rf'cannot {right.verb} resource \\?"{right.resource}\\?"|may not {right.verb} {right.resource}\b')
 
 
 def _work(site: SiteUnderTest) -> Iterator[tuple[str, str]]:
     """(what is done, everything it said)."""
     yield "preflight", site.say("preflight", "--waive", "rbac.deploy=this test", "-o", "json")
-    for number in range(2):
-        yield from _run(site, "install" if not number else "install again", "install")
+    yield from _run(site, "install", "install")
     yield "health board", _board(site.site)
     yield "logs", _told(site, lambda cluster: cluster.logs("sensei-redis-0"))
     change(site, "replicas: 2", "replicas: 3")

@@ -3,41 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
-from typing import NamedTuple
-
-import pytest
 
 from sensei_tui.preflight import access
-from tests.cluster.audit import Right, granted
-from tests.cluster.flow import refused_at
-from tests.cluster.real import Place, RealCluster
+from tests.cluster.access_table import READING, documented, proof
+from tests.cluster.flow import granted
+from tests.cluster.real import Place
 from tests.cluster.sites import sited
-
-pytestmark = pytest.mark.timeout(400)
-PAGE = Path(__file__).parents[2] / "docs" / "guide" / "access.md"
-_ROW = re.compile(
-    r"^\| (?P<verb>\w+) \| `(?P<name>[^`]+)`(?P<wide>, everywhere)? \| (?P<why>[^|]+) \| (?P<where>[^|]+) \|$"
-)
-
-
-class Row(NamedTuple):
-    """A line of the guide's table."""
-
-    right: Right
-    why: str
-    where: str
-
-
-def documented() -> list[Row]:
-    """The guide's table."""
-    return [_row(found) for line in PAGE.read_text().splitlines() if (found := _ROW.match(line))]
-
-
-def _row(found: re.Match[str]) -> Row:
-    resource, _, group = found["name"].partition(".")
-    return Row(Right(group, resource, found["verb"], bool(found["wide"])), found["why"], found["where"])
 
 
 def test_the_guide_lists_exactly_what_is_granted() -> None:
@@ -53,9 +25,7 @@ def test_the_guide_says_what_for_as_the_table_does() -> None:
         assert row.why == why[row.right.group, row.right.resource, row.right.wide]
 
 
-@pytest.mark.parametrize("row", documented(), ids=lambda row: f"{row.right.verb}-{row.right.resource}-{row.right.wide}")
-def test_it_fails_without(row: Row, real: RealCluster, tmp_path: Path) -> None:
-    assert refused_at(real, row.right, tmp_path) == row.where
+test_it_fails_without_reading = proof(lambda verb: verb in READING)
 
 
 def test_the_command_grants_it(place: Place, tmp_path: Path) -> None:
