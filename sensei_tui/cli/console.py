@@ -33,7 +33,7 @@ def print_plan(plan: Plan, output: str) -> None:
     for number, step in enumerate(plan.steps, 1):
         say(f"  {number:>2}  {step.title:<{width}}  {clock.duration(step.seconds):>6}  {step.detail}")
     if plan.changes:
-        say("What differs from what is deployed:")
+        say(f"{plan.heading}:")
         for line in plan.changes:
             say(f"  {one_line(line)}")
 

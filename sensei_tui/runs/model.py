@@ -36,9 +36,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     created: str
     steps: tuple[PlannedStep, ...]
     changes: tuple[str, ...] = ()
-    """What differs from what is deployed, one line each, secrets masked."""
+    """What differs from what is deployed, one line each, secrets masked (see `heading`)."""
     parameters: dict[str, Any] = {}
     """What the steps need to be rebuilt (release revision of a rollback, chart directory, ...)."""
+
+    @property
+    def heading(self) -> str:
+        """Over `changes`."""
+        return "What goes and what stays" if self.kind == "uninstall" else "What differs from what is deployed"
 
 
 class RunState(StrEnum):

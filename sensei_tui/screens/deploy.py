@@ -88,7 +88,7 @@ class DeployScreen(FilterMixin, SenseiScreen):
         self.query_one("#steps", Text).tell([line(""), *plan_head(plan)])
         self.query_one("#waiting-rule", Rule).tell("What it will do")
         self.query_one("#waiting", Rows).set_rows(plan_rows(plan))
-        self.query_one("#log-rule", Rule).tell("What differs from what is deployed" if plan.changes else "")
+        self.query_one("#log-rule", Rule).tell(plan.heading if plan.changes else "")
         self.query_one("#log", Pane).show(line(" " + change) for change in plan.changes)
         self.query_one("#goodbye", Text).tell(
             [line(span(" Nothing has been changed yet. Press s to start.", "strong"))]

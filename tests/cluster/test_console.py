@@ -74,7 +74,7 @@ async def test_install_upgrade_failure_rollback_and_uninstall(site: SiteUnderTes
         await pilot.press("escape", "5")
         await shown(pilot, "0004")
         await pilot.press("u")
-        await shown(pilot, "the volumes of the data stores stay")
+        await shown(pilot, "What goes and what stays", "the volumes of the data stores stay")
         await start("uninstall")
         await shown(pilot, "Done in", "run 0005", seconds=120)
         assert site.helm_releases() == []
