@@ -64,5 +64,6 @@ def held_lease(cluster: Cluster, namespace: str, holder: str, context: StepConte
             lease.release()
         except SenseiError as error:
             context.log(
-                "runner", f"the lease of the namespace was not given back ({error.what}); it runs out by itself"
+                "runner",
+                f"the lease of the namespace was not given back ({error.why or error.what}); it runs out by itself",
             )

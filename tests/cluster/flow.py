@@ -44,8 +44,8 @@ ingress: {enabled: true}
 networkPolicy: {enabled: true}
 """
 """Values that render every kind of object the charts have."""
-_SLOW = Fault("slow-start", pod="sensei-kora", seconds=250)
-"""25 s at the kubelets' speed: the lease of a run is renewed meanwhile."""
+_SLOW = Fault("slow-start", pod="sensei-kora", seconds=450)
+"""45 s at the kubelets' speed: a run that can't renew its lease gives up after 30."""
 
 
 def refused_at(real: RealCluster, right: Right, root: Path) -> str:
@@ -83,7 +83,7 @@ def _refusal(right: Right) -> re.Pattern[str]:
     """The API server's own words, or ours for a kind that can't be followed."""
     if (right.verb, right.resource) == ("create", "pods/portforward"):
         # Asked for within a GET since Kubernetes 1.35, and refused without naming the verb.
-        return re.compile(r'pods \\?"[^"]+" is forbidden: (?!User)')
+        return re.compile(r'pods \\?"[^"]+" is forbidden:(?! User)')
     return re.compile(rf'cannot {right.verb} resource \\?"{right.resource}\\?"|may not {right.verb} {right.resource}\b')
 
 
