@@ -49,9 +49,16 @@ def _owner(entry: Any) -> list[str]:
     return [str(entry.get(key, "")) for key in ("operation", "manager", "apiVersion", "subresource")]
 
 
+def _of_managers(causes: Any) -> bool:
+    """Conflicts of a server-side apply: a real API server tells those of several managers in any order."""
+    return all(cause.get("reason") == "FieldManagerConflict" for cause in causes)
+
+
 def _member(key: str, value: Any, namespace: str, nodes: bool) -> Any:
     if key in _FIELDS and isinstance(value, str) and value not in ("", "None"):
         return _FIELDS[key]
+    if key == "causes" and isinstance(value, list) and _of_managers(value):
+        value = sorted(value, key=str)
     if key == "managedFields" and isinstance(value, list):
         value = sorted(value, key=_owner)
     return normal(value, namespace, nodes=nodes)
