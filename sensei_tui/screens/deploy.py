@@ -133,7 +133,7 @@ class DeployScreen(FilterMixin, SenseiScreen):
             return
         lost = "It runs in a process of its own: you may close this terminal at any time."
         if plan.kind == "uninstall":
-            lost = f"Sensei stops serving. {'. '.join(plan.changes)}."
+            lost = "Sensei stops serving. Its data, this site's Secrets and the namespace stay."
         question = Confirm(f"Start {plan.kind} {plan.version} on {plan.target}?", lost, "start", "not yet")
         self.app.push_screen(question, self._start)
 
