@@ -10,7 +10,6 @@ from sensei_tui.base.text import plural
 from sensei_tui.deploy.lease_store import held_lease
 from sensei_tui.deploy.prepare import TIMEOUT, digest
 from sensei_tui.deploy.record import forget_deployed, load_deployed
-from sensei_tui.deploy.release import heal
 from sensei_tui.deploy.wait import LOOK
 from sensei_tui.deploy.world import World
 from sensei_tui.runs.context import StepContext
@@ -95,8 +94,8 @@ class UninstallRelease:
         return False
 
     def do(self, context: StepContext) -> str:
+        # A release that a dead Helm left `pending-*` is removed like any other.
         engine = self.world.engine
-        heal(self.world, context, self.name)
         there = bool(engine.history(self.name))
         if there:
             with context.stop.calling(engine.cancel):

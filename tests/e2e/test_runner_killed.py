@@ -95,3 +95,11 @@ def test_killed_during_upgrade_then_resumed(tmp_path: Path) -> None:
         found.sensei("runs", "resume")
         assert found.run().view().state is RunState.DONE
         assert found.kubectl("get", "deployment", "sensei-kora")["status"]["readyReplicas"] == 3
+
+
+def test_uninstalled_after_a_kill(hanging: SiteUnderTest) -> None:
+    """A release that is pending for ever is removed, not repaired first."""
+    kill(hanging.run())
+    hanging.sensei("uninstall", "--yes")
+    assert hanging.helm_releases() == []
+    assert hanging.kubectl("get", "statefulsets,pods,leases")["items"] == []
