@@ -36,4 +36,4 @@ def _ask(plan: Plan) -> None:
         raise UsageError("An uninstallation must be confirmed.", remedy="Say so: sensei uninstall --yes")
     typed = click.prompt(f"Uninstall from {plan.target}? Type the namespace ({plan.namespace})", err=True)
     if typed != plan.namespace:
-        raise click.Abort
+        raise UsageError(f"{typed!r} is not the namespace; nothing was changed.", remedy=f"It is {plan.namespace}.")

@@ -19,7 +19,7 @@ from sensei_tui.helm.engine import GRACE, READ_TIMEOUT, Revision
 from sensei_tui.helm.errors import HelmNotFound, HelmTimeout, HelmUnavailable, translate
 from sensei_tui.helm.loglines import Condenser, LogLine
 
-_RECORD = re.compile(r'level=(?P<level>\w+) msg=(?P<message>"(?:[^"\\]|\\.)*")(?P<pairs>.*)')
+_RECORD = re.compile(r'level=(?P<level>\w+) msg=(?P<message>"(?:[^"\\]|\\.)*"|\S+)(?P<pairs>.*)')
 """A line of helm's log (Go's slog, text form)."""
 _KILLED = -9
 OLDEST = (3, 14)
@@ -42,11 +42,14 @@ class BinaryEngine:
         self._condense = Condenser()
         self._process: subprocess.Popen[str] | None = None
         self._cancelled = False
+        self._verbose: list[str] = []
         self._version = self._run("version", "", ["version", "--template", "{{.Version}}"], READ_TIMEOUT).strip()
         if _number(self._version) < OLDEST:
             raise HelmUnavailable(
                 f"The helm command is too old: {self._version}.", where=str(binary), remedy="Use helm 3.14 or newer."
             )
+        # Helm 3 mixes its debug lines into what it says of an error.
+        self._verbose = ["--debug"] if _number(self._version) >= (4, 0) else []
 
     def __enter__(self) -> BinaryEngine:
         return self
@@ -61,7 +64,7 @@ class BinaryEngine:
         place += ["--namespace", target.namespace] if target.namespace else []
         self._cancelled = False
         with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
-            code, said = self._talk([str(self._binary), *arguments, "--debug", *place], out, timeout)
+            code, said = self._talk([str(self._binary), *arguments, *self._verbose, *place], out, timeout)
             out.seek(0)
             printed = out.read()
         if code == _KILLED and not self._cancelled:
@@ -92,7 +95,7 @@ class BinaryEngine:
         record = _RECORD.match(text)
         if record is None:
             return False
-        level, message, pairs = record["level"].lower(), json.loads(record["message"]), record["pairs"].strip()
+        level, message, pairs = record["level"].lower(), _unquoted(record["message"]), record["pairs"].strip()
         line = self._condense(level, f"{message} {pairs}")
         if line and self._on_log:
             self._on_log(line)
@@ -186,6 +189,16 @@ def _revision(item: dict[str, Any]) -> Revision:
         app_version=str(item.get("app_version", "")), updated=str(item.get("updated", "")),
         description=str(item.get("description", "")),
     )  # fmt: skip
+
+
+def _unquoted(text: str) -> str:
+    """Go's quoting knows escapes that JSON does not: those stay as they are."""
+    if not text.startswith('"'):
+        return text
+    try:
+        return str(json.loads(text))
+    except ValueError:
+        return text[1:-1]
 
 
 def _number(version: str) -> tuple[int, int]:

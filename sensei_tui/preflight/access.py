@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -10,7 +12,7 @@ import msgspec
 from sensei_tui.preflight.facts import Permission
 
 NAME = "sensei-operator"
-"""Of the Role, the ClusterRole and their bindings."""
+"""Of the Role and the ClusterRole; the bindings have names of their own for each subject."""
 _RBAC = "rbac.authorization.k8s.io"
 _CHART = ("get", "create", "patch", "delete")
 """What the Helm engine does with the objects of a chart (a server-side apply that creates needs `create` too)."""
@@ -72,6 +74,13 @@ class Subject(msgspec.Struct, frozen=True):
     name: str
     namespace: str = ""
 
+    @property
+    def binding(self) -> str:
+        """A name for this subject's bindings: a second subject must not take the place of the first."""
+        told = "/".join((self.kind, self.namespace, self.name))
+        slug = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:40]
+        return f"{NAME}-{slug}-{hashlib.sha256(told.encode()).hexdigest()[:8]}".replace("--", "-")
+
     def reference(self) -> dict[str, str]:
         """As in a binding."""
         if self.kind == "ServiceAccount":
@@ -88,6 +97,13 @@ def permissions(namespace: str) -> Iterator[Permission]:
         for verb in grant.verbs:
             yield Permission(grant.group, grant.resource, verb, "", grant.optional)
     yield CREATE_NAMESPACE
+
+
+def rest_of_charts(namespace: str) -> Iterator[Permission]:
+    """For every kind that the charts can have: not needed for what is rendered now, but after a change of values."""
+    for grant in CHARTS:
+        for verb in grant.verbs:
+            yield Permission(grant.group, grant.resource, verb, namespace, optional=True)
 
 
 def chart_permissions(group: str, resource: str, namespace: str) -> Iterator[Permission]:
@@ -120,6 +136,6 @@ def _role(kind: str, metadata: dict[str, str], grants: tuple[Grant, ...]) -> dic
 
 def _binding(kind: str, metadata: dict[str, str], subject: Subject) -> dict[str, Any]:
     return {
-        "apiVersion": f"{_RBAC}/v1", "kind": f"{kind}Binding", "metadata": metadata,
+        "apiVersion": f"{_RBAC}/v1", "kind": f"{kind}Binding", "metadata": {**metadata, "name": subject.binding},
         "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": NAME}, "subjects": [subject.reference()],
     }  # fmt: skip

@@ -183,7 +183,7 @@ def permissions(facts: Facts) -> Verdict:
     shown = ", ".join(str(item) for item in (hard or denied)[:3])
     more = f" and {len(hard or denied) - 3} more" if len(hard or denied) > 3 else ""
     status = Status.FAIL if hard else Status.WARN
-    remedy = "Ask a cluster administrator for the rules below, in a Role of the namespace (ClusterRole where marked)."
+    remedy = "Have a cluster administrator apply what `sensei access --user NAME` prints; missing are:"
     measured = f"{len(denied)} of {asked} missing"
     return Verdict(status, f"not allowed: {shown}{more}", measured, "all of them", remedy, rules(denied))
 

@@ -32,11 +32,15 @@ def needs_of(manifests: Mapping[str, str], namespace: str, kind_of: Any) -> Need
     objects = [item for text in manifests.values() for item in manifest.objects(text)]
     pods = tuple(pod for item in objects for pod in _pods(item))
     kinds = {(item["kind"], item["apiVersion"]) for item in objects}
-    permissions = {item for name, version in kinds for item in _of_kind(kind_of(name, version), namespace)}
+    needed = {item for name, version in kinds for item in _of_kind(kind_of(name, version), namespace)}
+    needed |= set(access.permissions(namespace))
+    rest = {
+        item for item in access.rest_of_charts(namespace) if msgspec.structs.replace(item, optional=False) not in needed
+    }
     return Needs(
         pods=pods,
         claims=tuple(claim for item in objects for claim in _claims(item)),
-        permissions=tuple(sorted(permissions | set(access.permissions(namespace)))),
+        permissions=tuple(sorted(needed | rest)),
         gpus=max((pod.amounts[GPU] for pod in pods), default=0),
     )
 

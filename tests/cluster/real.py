@@ -32,15 +32,12 @@ class Place:
         """What goes wrong with this namespace's pods."""
         self.cluster.nodes.fail(self.namespace, *faults)
 
-    def grant(self, change: Callable[[list[dict[str, Any]]], None] = lambda objects: None) -> None:
-        """Give the operator the documented access, changed by `change` (it gets the objects)."""
+    def grant(self, change: Callable[[list[dict[str, Any]]], None] | None = None) -> None:
+        """Give the operator the documented access, as it is printed, or changed by `change` (it gets the objects)."""
         objects = access.manifests(self.namespace, access.Subject("User", self.user))
-        change(objects)
-        for obj in objects:
-            if obj["kind"] in ("ClusterRole", "ClusterRoleBinding"):
-                obj["metadata"]["name"] = self.user
-            if obj["kind"] == "ClusterRoleBinding":
-                obj["roleRef"]["name"] = self.user
+        if change is not None:
+            change(objects)
+            _rename_cluster_role(objects, self.user)
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
         self.admin.kubectl("apply", "-f", "-", stdin=text)
 
@@ -52,6 +49,15 @@ class Place:
                 return found
             time.sleep(0.05)
         raise AssertionError(f"not so after {seconds:.0f} s: {ready}")
+
+
+def _rename_cluster_role(objects: list[dict[str, Any]], name: str) -> None:
+    """A changed ClusterRole is this operator's alone."""
+    for obj in objects:
+        if obj["kind"] == "ClusterRole":
+            obj["metadata"]["name"] = name
+        elif obj["kind"] == "ClusterRoleBinding":
+            obj["roleRef"]["name"] = name
 
 
 class RealCluster:

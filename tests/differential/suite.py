@@ -2,7 +2,7 @@
 
 A case is one entry of a list in a `test_*.py` here:
 
-    Case("a merge patch removes what is null",
+    case("a merge patch removes what is null",
          post("configmaps", CONFIG), patch("configmaps/a", {"data": {"x": None}}, MERGE))
 
 Every step's answer is compared, except those of `given(...)` and `until(...)`.

@@ -35,5 +35,13 @@ def test_a_service_account_elsewhere_is_not_made() -> None:
     assert [item["kind"] for item in there].count("ServiceAccount") == 0
 
 
+def test_two_subjects_have_bindings_of_their_own() -> None:
+    subjects = [access.Subject("User", "alice"), access.Subject("User", "bob"), access.Subject("Group", "bob"),
+                access.Subject("User", "Bob"), access.Subject("User", "ops@example.com")]  # fmt: skip
+    names = {subject.binding for subject in subjects}
+    assert len(names) == len(subjects)
+    assert all(name.strip("-") == name and name.replace("-", "").isalnum() for name in names)
+
+
 def test_nothing_outside_the_namespace_is_written() -> None:
     assert {verb for row in access.CLUSTER for verb in row.verbs} <= {"list", "watch"}
