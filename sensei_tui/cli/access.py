@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from sensei_tui.base.errors import UsageError
 from sensei_tui.cli.context import site_of
 from sensei_tui.cli.output import emit
+
+_ACCOUNT = re.compile(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 @click.command()
@@ -27,6 +31,8 @@ def access(
     namespace = site_of(ctx).config.namespace
     if sum(map(bool, (user, group, service_account))) != 1:
         raise UsageError("Whose access?", remedy="Name one: --user, --group or --service-account.")
+    if service_account and not _ACCOUNT.fullmatch(service_account):
+        raise UsageError(f"{service_account!r} is no service account.", remedy="Say NAME, or NAMESPACE/NAME.")
     place, _, name = (service_account or "").rpartition("/")
     subject = (
         Subject("User", user) if user

@@ -7,11 +7,11 @@ python -m tests.cluster up [oldest]     keep one running: an administrator, and 
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster import build
@@ -56,8 +56,10 @@ def _up(module: str = "newest") -> None:
     ):
         print(f"Kubernetes {cluster.version}\nadmin     {cluster.admin.kubeconfig}")
         print(f"operator  {place.operator.kubeconfig}, namespace {place.namespace}\nCtrl+C ends it.", flush=True)
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        ended = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        ended.wait()
 
 
 if __name__ == "__main__":

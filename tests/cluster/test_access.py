@@ -42,5 +42,6 @@ def test_the_command_grants_it(place: Place, tmp_path: Path) -> None:
             asked = ["auth", "can-i", right.verb, name, *more, f"--as={account}", *where]
             assert place.admin.kubectl(*asked).strip() == "yes", asked
         assert place.admin.kubectl_run("auth", "can-i", "create", "pods", f"--as={account}").stdout.strip() == "no"
+        assert "is no service account" in site.sensei("access", "--service-account", "x/y/z", code=2)
         assert "Whose access?" in site.sensei("access", code=2)
         assert json.loads(site.sensei("access", "--group", "ops", "-o", "json"))["kind"] == "List"
