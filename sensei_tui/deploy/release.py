@@ -11,7 +11,8 @@ from sensei_tui.deploy.hooks import hooks_explained
 from sensei_tui.deploy.prepare import Release
 from sensei_tui.deploy.world import World
 from sensei_tui.helm.doctor import diagnose, repair
-from sensei_tui.helm.drift import Conflict, adopt, conflicts
+from sensei_tui.helm.drift import Conflict, conflicts
+from sensei_tui.helm.drift import release as release_fields
 from sensei_tui.helm.engine import Revision
 from sensei_tui.runs.context import StepContext
 from sensei_tui.runs.model import PlannedStep
@@ -139,13 +140,12 @@ class DriftProbe:
             here = conflicts(self.world.cluster, manifest, release.name)
             for item in here:
                 context.log("runner", item.sentence, item.object)
-            if here and self.world.plan.parameters.get("take_over"):
-                adopt(self.world.cluster, manifest, {item.object for item in here}, release.name)
             found += here
         if not found:
             return "no field that the upgrade writes is owned by somebody else"
         if not self.world.plan.parameters.get("take_over"):
             raise _drifted(found)
+        release_fields(self.world.cluster, found)
         return f"{plural(len(found), 'field')} taken back"
 
 

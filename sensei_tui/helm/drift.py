@@ -5,6 +5,8 @@ Helm applies on the server's side and does not force: after a `kubectl scale` it
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -14,6 +16,7 @@ from sensei_tui.cluster.client import Cluster
 from sensei_tui.cluster.errors import ConflictError
 
 FIELD_MANAGER = "helm"
+_TRIES = 3
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +39,59 @@ def conflicts(cluster: Cluster, manifest: str, release: str = "") -> tuple[Confl
     )
 
 
-def adopt(cluster: Cluster, manifest: str, objects: set[str], release: str) -> None:
-    """Take the conflicting fields of these objects back for Helm. Raises ClusterError."""
-    for item in _objects(manifest, cluster.target.namespace, release):
-        if _name(item) in objects:
-            cluster.apply(item, field_manager=FIELD_MANAGER, force=True)
+def release(cluster: Cluster, found: Collection[Conflict]) -> None:
+    """Take these fields from their managers: their values stay, and the next apply may set them. Raises ClusterError.
+
+    Only metadata.managedFields is written: an apply by force would bring the new values before Helm and its hooks.
+    """
+    for name in sorted({item.object for item in found}):
+        taken = {(item.manager, item.field) for item in found if item.object == name}
+        _disown(cluster, name, taken)
+
+
+def _disown(cluster: Cluster, named: str, taken: Collection[tuple[str, str]]) -> None:
+    """One object (`Kind/name`); tried again where it was written meanwhile."""
+    kind, _, name = named.partition("/")
+    for left in reversed(range(_TRIES)):
+        metadata = cluster.object(kind, name)["metadata"]
+        entries = [_without(item, taken) for item in metadata["managedFields"]]
+        kept = [item for item in entries if item["fieldsV1"]]
+        changes = {"metadata": {"resourceVersion": metadata["resourceVersion"], "managedFields": kept}}
+        try:
+            cluster.patch(kind, name, changes)
+            return
+        except ConflictError:
+            if not left:
+                raise
+
+
+def _without(entry: dict[str, Any], taken: Collection[tuple[str, str]]) -> dict[str, Any]:
+    fields = {field for manager, field in taken if manager == entry["manager"]}
+    return {**entry, "fieldsV1": _pruned(entry["fieldsV1"], fields, "")}
+
+
+def _pruned(tree: dict[str, Any], fields: Collection[str], place: str) -> dict[str, Any]:
+    """A FieldsV1 tree without these fields. `"."` and an empty branch both say that the place itself is owned."""
+    found: dict[str, Any] = {}
+    for key, below in tree.items():
+        here = place + _element(key)
+        if key == ".":
+            if place not in fields:
+                found[key] = below
+        elif below:
+            if rest := _pruned(below, fields, here):
+                found[key] = rest
+        elif here not in fields:
+            found[key] = below
+    return found
+
+
+def _element(key: str) -> str:
+    """One step of a path as an error of the API server writes it: `.spec`, `[name="a"]`, `[="a"]`, `[0]`."""
+    kind, _, said = key.partition(":")
+    if kind == "k":
+        return f"[{','.join(f'{name}={json.dumps(value)}' for name, value in json.loads(said).items())}]"
+    return {"f": f".{said}", "v": f"[={said}]", "i": f"[{said}]"}.get(kind, "")
 
 
 def _probe(cluster: Cluster, item: dict[str, Any]) -> list[Conflict]:

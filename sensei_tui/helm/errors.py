@@ -45,6 +45,12 @@ class HelmPending(HelmError):
     code = "helm-pending"
 
 
+class HelmUnreachable(HelmError):
+    """The API server does not answer the engine."""
+
+    code = "helm-unreachable"
+
+
 class HelmChartError(HelmError):
     """The chart, or the values given to it, do not render."""
 
@@ -60,14 +66,19 @@ class HelmConflict(HelmError):
     def __init__(self, what: str, *, manager: str, field: str, why: str) -> None:
         super().__init__(
             what, where=field, why=why,
-            remedy=f"See what {manager} changed there; the plan of an upgrade offers to take the field back.",
+            remedy=f"See what {manager} changed there. To take the field back: sensei upgrade --take-over",
         )  # fmt: skip
         self.manager = manager
         self.field = field
 
 
-_CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]+)"(?: with subresource "\w+")? using [^:]+: (?P<field>\S+)')
+# One conflict stands in the sentence, several are lists by manager: the first is taken.
+_CONFLICT = re.compile(
+    r'conflicts? with "(?P<manager>[^"]+)"(?: with subresource "\w+")? using [^:]+:(?: -)? (?P<field>\S+)'
+)
 _PENDING = ("another operation", "cannot reuse a name that is still in use")
+# Go's words for a request that got no answer; a webhook that the API server can't reach is not meant.
+_AWAY = re.compile(r'cluster unreachable|^(?!.*webhook).*"https?://[^"]+": (?:dial|read|write|EOF|unexpected EOF|http2:)')
 _SCHEMA = "values don't meet the specifications of the schema"
 _CHART = ("HelmChartLoadError", "HelmChartInvalidError", "HelmValuesError", "HelmRenderError")
 
@@ -97,6 +108,11 @@ def translate(kind: str, message: str, action: str, release: str, *, cancelled: 
         return HelmPending(what, why=text, remedy="Resume the run: it clears what a dead run left.")
     if kind in _CHART or _SCHEMA in text:
         return HelmChartError(f"The chart of release {release} does not render.", why=_readable(message))
+    if _AWAY.search(text):
+        return HelmUnreachable(
+            f"{action} of release {release} failed: the API server did not answer.", why=text,
+            remedy="When it answers again (sensei status), resume the run: what is done is not done again.",
+        )  # fmt: skip
     return HelmError(what, why=text)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -78,6 +79,7 @@ class HttpFaults:
         for rule in self.rules:
             if not rule.strikes(method, path, age, self._chance):
                 continue
+            sys.stderr.write(f"fault {rule.kind}: {method} {path}\n")
             if rule.kind == "latency":
                 await asyncio.sleep(rule.seconds)
             elif rule.kind == "error":

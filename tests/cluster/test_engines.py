@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from sensei_tui.cluster.client import connect
 from sensei_tui.cluster.target import Target
 from sensei_tui.helm.doctor import diagnose, repair
+from sensei_tui.helm.drift import conflicts, release
 from sensei_tui.helm.engine import Engine, open_engine
 from sensei_tui.helm.errors import (
     HelmCancelled,
@@ -131,10 +133,22 @@ def test_what_is_not_there(engine: Engine, chart: Path) -> None:
 def test_a_field_that_somebody_else_changed(engine: Engine, chart: Path, place: Place) -> None:
     engine.install("r", chart, VALUES, timeout=30)
     place.admin.kubectl("scale", "deployment/web", "--replicas=5")
+    place.admin.kubectl("set", "image", "deployment/web", "web=registry.example.com/web:9")
+    wanted = {**VALUES, "replicas": 3}
     with pytest.raises(HelmConflict) as caught:
-        engine.upgrade("r", chart, {**VALUES, "replicas": 3}, timeout=10)
-    assert (caught.value.manager, caught.value.field) == ("kubectl", ".spec.replicas")
+        engine.upgrade("r", chart, wanted, timeout=10)
+    assert caught.value.manager in ("kubectl", "kubectl-set")
     assert [item.status for item in engine.history("r")] == ["deployed", "failed"]
+    shown = ("get", "deployment/web", "-o", "jsonpath={.spec.replicas} {.spec.template.spec.containers[0].image}")
+    with connect(Target(str(place.operator.kubeconfig), "", place.namespace)) as cluster:
+        found = conflicts(cluster, engine.render("r", chart, wanted), "r")
+        assert {item.field for item in found} == {
+            ".spec.replicas", '.spec.template.spec.containers[name="web"].image'
+        }  # fmt: skip
+        release(cluster, found)
+    assert place.admin.kubectl(*shown) == "5 registry.example.com/web:9"
+    engine.upgrade("r", chart, wanted, timeout=30)
+    assert place.admin.kubectl(*shown) == "3 registry.example.com/web:1"
 
 
 def test_a_field_the_api_does_not_know(engine: Engine, chart: Path) -> None:

@@ -34,11 +34,20 @@ def hanging(tmp_path: Path) -> Iterator[SiteUnderTest]:
     """An installation that hangs in the middle of release sensei-deps."""
     with rehearsed(tmp_path / "site", scenario("statefulsets/sensei-redis")) as found:
         found.sensei("install", "--yes", "--detach")
-        await_status(found, "sensei-deps", "pending-install")
+        await_hang(found)
+        await_status(found, "sensei-deps", "pending-install", 1)
         yield found
 
 
-def await_status(found: SiteUnderTest, release: str, status: str, seconds: float = 60) -> None:
+def await_hang(found: SiteUnderTest, seconds: float = 60) -> None:
+    """Until the server says that a request hangs."""
+    log, deadline = found.site.rehearsal_dir / "server.log", time.monotonic() + seconds
+    while "fault hang" not in log.read_text():
+        assert time.monotonic() < deadline, found.run().view().error
+        time.sleep(0.05)
+
+
+def await_status(found: SiteUnderTest, release: str, status: str, seconds: float) -> None:
     """Until Helm's newest record of the release has this status."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -90,7 +99,8 @@ def test_killed_during_upgrade_then_resumed(tmp_path: Path) -> None:
         values = found.site.root / "values.yaml"
         values.write_text(values.read_text().replace("kora:\n    replicas: 2", "kora:\n    replicas: 3"))
         found.sensei("upgrade", "--yes", "--detach")
-        await_status(found, "sensei", "pending-upgrade")
+        await_hang(found)
+        await_status(found, "sensei", "pending-upgrade", 1)
         kill(found.run())
         found.sensei("runs", "resume")
         assert found.run().view().state is RunState.DONE
