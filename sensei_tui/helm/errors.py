@@ -78,7 +78,9 @@ _CONFLICT = re.compile(
 )
 _PENDING = ("another operation", "cannot reuse a name that is still in use")
 # Go's words for a request that got no answer; a webhook that the API server can't reach is not meant.
-_AWAY = re.compile(r'cluster unreachable|^(?!.*webhook).*"https?://[^"]+": (?:dial|read|write|EOF|unexpected EOF|http2:)')
+_AWAY = re.compile(
+    r'cluster unreachable|^(?!.*webhook).*"https?://[^"]+": (?:dial|read|write|EOF|unexpected EOF|http2:)'
+)
 _SCHEMA = "values don't meet the specifications of the schema"
 _CHART = ("HelmChartLoadError", "HelmChartInvalidError", "HelmValuesError", "HelmRenderError")
 

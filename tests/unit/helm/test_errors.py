@@ -9,10 +9,10 @@ from sensei_tui.helm.errors import HelmConflict, HelmUnreachable, translate
 REFUSED = 'Get "https://10.0.0.1:6443/version": dial tcp 10.0.0.1:6443: connect: connection refused'
 WEBHOOK = 'failed calling webhook "a.example.com": failed to call webhook: Post "https://a.svc:443/": dial tcp: EOF'
 ONE = 'Apply failed with 1 conflict: conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas'
-TWO = '''Apply failed with 2 conflicts: conflicts with "kubectl" with subresource "scale" using apps/v1:
+TWO = """Apply failed with 2 conflicts: conflicts with "kubectl" with subresource "scale" using apps/v1:
 - .spec.replicas
 conflicts with "other" using apps/v1:
-- .spec.paused'''
+- .spec.paused"""
 
 
 @pytest.mark.parametrize("text", [REFUSED, f"kubernetes cluster unreachable: {REFUSED}", 'Put "https://a:1/b": EOF'])
