@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -19,6 +20,7 @@ from typing import NamedTuple
 MODULES = Path(__file__).parent / "go"
 _VERSION = "k8s.io/component-base/version"
 _USUAL = (Path("/usr/local/go/bin/go"), Path("/usr/lib/go/bin/go"))
+_GO_VERSION = re.compile(r"go(\d+)\.(\d+)")
 LEAST_GO = (1, 26)
 """What the `go` lines of the go.mod files ask for."""
 
@@ -52,9 +54,11 @@ def find_go() -> Path:
     go = Path(found) if found else next((path for path in _USUAL if path.exists()), None)
     if go is None:
         raise CannotBuild("no Go toolchain on this machine (go on PATH, or in /usr/local/go)")
-    said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout.strip()
-    if tuple(int(part) for part in said.removeprefix("go").split(".")[:2]) < LEAST_GO:
-        raise CannotBuild(f"{go} is {said}; {'.'.join(map(str, LEAST_GO))} or newer is needed")
+    done = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True)
+    said = (done.stdout or done.stderr).strip()
+    found_version = _GO_VERSION.match(said)
+    if found_version is None or tuple(map(int, found_version.groups())) < LEAST_GO:
+        raise CannotBuild(f"{go} says {said!r}; Go {'.'.join(map(str, LEAST_GO))} or newer is needed")
     return go
 
 

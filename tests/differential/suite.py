@@ -56,7 +56,8 @@ class Side:
             return place
         plain, _, query = place.partition("?")
         plural, _, rest = plain.partition("/")
-        kind = next(one for one in kinds.KINDS if plural in (one.plural, one.resource))
+        kind = next((one for one in kinds.KINDS if plural in (one.plural, one.resource)), None)
+        assert kind is not None, f"no kind is called {plural!r} in {place!r}"
         name, _, subresource = rest.partition("/")
         found = path_of(kind, self.namespace if kind.namespaced else "", name, subresource)
         return f"{found}?{query}" if query else found
@@ -109,8 +110,8 @@ def compare(case: Case, real: RealCluster, directory: Path) -> None:
     found = [*_differences("", theirs, ours)]
     unexplained = [path for path in found if not any(re.search(pattern, path) for pattern in case.differs)]
     stale = [pattern for pattern in case.differs if not any(re.search(pattern, path) for path in found)]
-    assert not stale, f"these no longer differ, take them out of the case and the ADR: {stale}"
     assert not unexplained, "\n".join(["simulated and real differ at", *unexplained, "", *_diff(theirs, ours)])
+    assert not stale, f"these no longer differ, take them out of the case and the ADR: {stale}"
 
 
 def _run(case: Case, side: Side) -> list[Any]:
