@@ -82,7 +82,9 @@ def test_json_lines_are_the_journal(site: Site, waiting_run: RunDirectory) -> No
 def test_a_console_that_is_interrupted_leaves_the_run_alone(site: Site, waiting_run: RunDirectory) -> None:
     import signal
 
-    command = [sys.executable, "-m", "sensei_tui", "--site", str(site.root), "runs", "attach"]
+    # Where the tests run in the background of a shell, a child would inherit that SIGINT is ignored.
+    heard = ["env", "--default-signal=INT"]
+    command = [*heard, sys.executable, "-m", "sensei_tui", "--site", str(site.root), "runs", "attach"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as console:
         assert console.stdout is not None
         console.stdout.readline()
