@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import msgspec
 
@@ -12,9 +11,10 @@ from sensei_tui.base.errors import ExitCode
 from sensei_tui.base.text import one_line
 from sensei_tui.cli.output import note, say
 from sensei_tui.runs.journal import Follower
+from sensei_tui.runs.lines import RunLines, end_lines
 from sensei_tui.runs.model import Event, Plan, RunState
 from sensei_tui.runs.registry import RunDirectory
-from sensei_tui.runs.view import GOING, RunView, first_view, reduce, sentence
+from sensei_tui.runs.view import GOING, RunView, first_view, reduce
 
 POLL = 0.2
 """Seconds between looks at the journal: one `stat`."""
@@ -83,67 +83,15 @@ class _Json:
 
 class _Lines:
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._number = {step.id: number for number, step in enumerate(plan.steps, 1)}
-        self._title = {step.id: step.title for step in plan.steps}
-        self._waiting: dict[str, str] = {}
+        self._lines = RunLines(plan)
 
     def event(self, event: Event, view: RunView) -> None:
         """The lines of one event."""
-        for text in self._of(event, view):
-            say(f"{event.at[11:19]}  {text}")
+        for text in self._lines.event(event, view):
+            say(text)
 
     def end(self, view: RunView) -> None:
-        """How it ended, and what to do."""
-        if view.state is RunState.DONE:
-            say(f"Run {view.id} done in {clock.duration(view.seconds)}.")
-            return
-        if view.state is RunState.DEAD:
-            note(f"The runner of run {view.id} is gone and the job is unfinished.")
-            note(f"  do     sensei runs resume {view.id}")
-            return
-        note(f"Run {view.id} {view.state} after {clock.duration(view.seconds)}.")
-        for line in error_lines(view.error):
-            note(f"  {line}")
-
-    def _of(self, event: Event, view: RunView) -> list[str]:
-        data = event.data
-        if event.type == "run.started":
-            again = " goes on" if data.get("resumed") else " starts"
-            return [f"Run {view.id}{again}: {self._plan.kind} {self._plan.version} on {self._plan.target}"]
-        if event.type == "step.started":
-            self._waiting = {}
-            return [self._step(event.step, "..  ")]
-        if event.type == "step.finished":
-            detail = f"  {data.get('detail')}" if data.get("detail") else ""
-            word = f"{data.get('state', ''):<4}"
-            return [f"{self._step(event.step, word)}  {_took(data)}{detail}"]
-        if event.type == "log":
-            return [f"         {data.get('source', ''):<6} {one_line(str(data.get('text', '')))}"]
-        if event.type == "waiting":
-            return self._not_ready(view)
-        if event.type in ("run.paused", "run.continued"):
-            return ["paused; go on: sensei runs continue" if event.type == "run.paused" else "goes on"]
-        if event.type == "control":
-            return [f"         runner {data.get('command')} asked for by {data.get('actor', {}).get('user', '?')}"]
-        return []
-
-    def _step(self, step: str, word: str) -> str:
-        return f"[{self._number.get(step, 0):>2}/{len(self._number)}] {word} {self._title.get(step, step)}"
-
-    def _not_ready(self, view: RunView) -> list[str]:
-        """Only what is new: an object, or its reason."""
-        now = {item.object: (item.why[0].reason if item.why else "") for item in view.waiting}
-        fresh = [item for item in view.waiting if self._waiting.get(item.object) != now[item.object]]
-        self._waiting = now
-        return [f"         wait   {one_line(sentence(item))}" for item in fresh]
-
-
-def _took(data: dict[str, Any]) -> str:
-    return clock.duration(float(data.get("seconds", 0)))
-
-
-def error_lines(error: dict[str, Any]) -> list[str]:
-    """What, where, why, do: one line each."""
-    labels = (("what", "what"), ("step", "step"), ("where", "where"), ("why", "why"), ("do", "remedy"))
-    return [f"{label:<6} {one_line(str(error[key]))}" for label, key in labels if error.get(key)]
+        """How it ended, and what to do: the good news on standard output, the rest on standard error."""
+        tell = say if view.state is RunState.DONE else note
+        for text in end_lines(view):
+            tell(text)

@@ -79,7 +79,7 @@ def show(run: str, site: Path | None, output: str, verify: bool, with_log: bool)
 
 def _print(view: RunView, with_log: bool) -> None:
     from sensei_tui.base import clock
-    from sensei_tui.cli.console import error_lines
+    from sensei_tui.runs.lines import error_lines
     from sensei_tui.runs.registry import actor_name
 
     say(f"run {view.id}  {view.kind} {view.version} on {view.target}: {view.state}")

@@ -84,7 +84,7 @@ def _print(home: Overview, health: Health | None, trouble: dict[str, Any]) -> No
     say(f"{home.site}  Sensei {home.version}  {home.cluster}  {home.run}")
     say(f"  deployed  {deploy.text}")
     if health is None:
-        from sensei_tui.cli.console import error_lines
+        from sensei_tui.runs.lines import error_lines
 
         for line in error_lines(trouble):
             note(f"  {line}")

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from sensei_tui.screens.session import Session, Topic
-from sensei_tui.widgets.bars import KeyLine, TopLine
+from sensei_tui.widgets.bars import KeyLine, TopLine, key_name
 
 if TYPE_CHECKING:
     from sensei_tui.app import SenseiApp
 
 T = TypeVar("T")
+
+
+class Key(NamedTuple):
+    """One of a screen's keys, as data."""
+
+    key: str
+    """As it is shown: `s`, `/`, `^O`."""
+    action: str
+    """As in BINDINGS: `start`, `view('pods')`."""
+    description: str
+
+
+def keys_of(screen: type[SenseiScreen]) -> tuple[Key, ...]:
+    """The screen's own keys in the order of its BINDINGS, those that are not shown included."""
+    own = [item for item in screen.__dict__.get("BINDINGS", []) if isinstance(item, Binding)]
+    return tuple(Key(key_name(item.key), item.action, item.description) for item in own)
 
 
 class SenseiScreen(Screen[None]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,16 @@ from textual.containers import Container
 from textual.widgets import TextArea
 
 from sensei_tui.base.errors import SenseiError
-from sensei_tui.base.redaction import MASK
-from sensei_tui.deploy.record import difference
 from sensei_tui.screens.base import SenseiScreen
+from sensei_tui.screens.draft import REVERT, Draft, choices_of, field_lines, group_title, hint, typed_value
 from sensei_tui.screens.session import Topic
 from sensei_tui.site.edit import ValuesEditor
-from sensei_tui.site.form import Field, Group, form, parse_text
-from sensei_tui.site.validate import Problem, check_value, validate
+from sensei_tui.site.form import Field, Group, parse_text
 from sensei_tui.widgets.bars import Rule
 from sensei_tui.widgets.dialogs import Ask, Choose, Confirm, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
-from sensei_tui.widgets.lines import Line, Pane, cell, details, labelled, line, span
-from sensei_tui.widgets.rows import Row, Rows
-
-VALUE_WIDTH = 26
+from sensei_tui.widgets.lines import Pane, labelled, line
+from sensei_tui.widgets.rows import Rows
 
 
 class ConfigureScreen(FilterMixin, SenseiScreen):
@@ -49,10 +46,7 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._editor: ValuesEditor | None = None
-        self._groups: tuple[Group, ...] = ()
-        self._problems: tuple[Problem, ...] = ()
-        self._broken = ""
+        self._draft: Draft | None = None
         self._file = 0
 
     def body(self) -> ComposeResult:
@@ -71,20 +65,25 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         area.cursor_blink = False
         if "yaml" in area.available_languages:
             area.language = "yaml"
-        self._load()
+        self._show_yaml()
         self.query_one("#groups", Rows).focus()
 
     @property
-    def editor(self) -> ValuesEditor:
+    def draft(self) -> Draft:
         """The site's values being edited."""
-        if self._editor is None:
-            self._editor = ValuesEditor(self.session.site)
-        return self._editor
+        if self._draft is None:
+            self._draft = Draft(self.session.site)
+        return self._draft
+
+    @property
+    def editor(self) -> ValuesEditor:
+        """Its files."""
+        return self.draft.editor
 
     @property
     def dirty(self) -> bool:
         """Whether there is something to save."""
-        return self._editor is not None and self._editor.dirty
+        return self._draft is not None and self._draft.dirty
 
     @property
     def file(self) -> Path:
@@ -92,87 +91,38 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         files = self.editor.files
         return files[self._file % len(files)]
 
-    def _load(self) -> None:
-        self._groups = form()
-        self._check()
-        self._show_yaml()
-
-    def _check(self) -> None:
-        """Validate what is edited now; broken YAML is a problem like any other."""
-        try:
-            self._problems, self._broken = validate(self.editor.values()), ""
-        except SenseiError as error:
-            self._problems, self._broken = (), f"{error.what} {error.why}".strip()
-
     def redraw(self) -> None:
-        if not self._groups:
+        if self._draft is None:
             return
         self._draw_head()
-        self.query_one("#groups", Rows).set_rows(self._group_rows())
+        self.query_one("#groups", Rows).set_rows(self.draft.group_rows())
         self._draw_fields()
 
     def _draw_head(self) -> None:
-        errors = sum(problem.severity == "error" for problem in self._problems)
-        state = "YAML is broken" if self._broken else f"{errors} not valid" if errors else "valid"
-        self.tell("Configure", "not saved" if self.dirty else "saved", state, right=self.file.name)
+        self.tell("Configure", *self.draft.state(), right=self.file.name)
 
     def _group(self) -> Group | None:
-        key = self.query_one("#groups", Rows).cursor
-        return next((group for group in self._groups if group.key == key), None)
+        return self.draft.group(self.query_one("#groups", Rows).cursor)
 
     def _field(self) -> Field | None:
         group, key = self._group(), self.query_one("#fields", Rows).cursor
         return next((field for field in group.fields if field.path == key), None) if group else None
 
-    def _shown(self, field: Field) -> bool:
-        return all(self._value(path) == value for path, value in field.when)
-
-    def _value(self, path: str) -> Any:
-        """What is in force: the operator's value, or the default."""
-        value = self.editor.get(path)
-        if value is not None:
-            return value
-        fields = (field for group in self._groups for field in group.fields)
-        return next((field.default for field in fields if field.path == path), None)
-
-    def _group_rows(self) -> list[Row]:
-        bad = {problem.path for problem in self._problems if problem.severity == "error"}
-        rows = []
-        for group in self._groups:
-            paths = [field.path for field in group.fields]
-            wrong = any(path in bad for path in paths)
-            changed = any(self.editor.get(path) is not None for path in paths)
-            mark = span(" !", "fail") if wrong else span(" *", "dim") if changed else span("")
-            rows.append(Row(group.key, line(cell(group.title, 14), mark)))
-        return rows
-
     def _draw_fields(self) -> None:
         group = self._group()
         if group is None:
             return
-        fields = [field for field in group.fields if self._shown(field)]
-        self.query_one("#group-title", Text).tell(
-            [line(" ", span(group.title, "title"), "  ", span(group.description, "dim"))]
-        )
-        self.query_one("#fields", Rows).set_rows(self._field_row(field) for field in fields)
+        self.query_one("#group-title", Text).tell([group_title(group)])
+        self.query_one("#fields", Rows).set_rows(self.draft.field_row(field) for field in self.draft.fields(group))
         self._draw_detail()
-
-    def _field_row(self, field: Field) -> Row:
-        wrong = any(problem.path == field.path and problem.severity == "error" for problem in self._problems)
-        given = self.editor.get(field.path)
-        value = shown_value(field, self._value(field.path))
-        text = line(
-            cell(field.title, 24), cell(value, VALUE_WIDTH, "fail" if wrong else "" if given is not None else "dim")
-        )
-        return Row(field.path, text, f"{field.title} {field.path} {field.description}")
 
     def _draw_detail(self) -> None:
         field, pane = self._field(), self.query_one("#field", Pane)
         width = max(40, pane.size.width)
-        if self._broken:
-            pane.show(labelled("YAML", self._broken, width, role="fail"))
+        if self.draft.broken:
+            pane.show(labelled("YAML", self.draft.broken, width, role="fail"))
             return
-        pane.show(field_lines(field, self._problems, width) if field else [])
+        pane.show(field_lines(field, self.draft.problems, width) if field else [])
         self.query_one("#field-rule", Rule).tell(field.path if field else "")
 
     @on(Rows.Moved, "#groups")
@@ -206,26 +156,19 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         field = self._field()
         if field is None or not self.query_one("#fields", Rows).has_focus:
             return
-        current = self._value(field.path)
+        current = self.draft.value(field.path)
         if field.kind == "boolean":
             self._set(field.path, not current)
         elif field.kind == "choice":
-            choices = [(str(choice), str(choice) or "(none)") for choice in field.choices]
-            self.app.push_screen(Choose(field.title, choices, str(current)), self._setter(field))
+            self.app.push_screen(Choose(field.title, choices_of(field), str(current)), self._setter(field))
         else:
             self._ask(field, current)
 
     def _ask(self, field: Field, current: Any) -> None:
-        secret = field.kind == "secret"
-        value = "" if secret or current is None else str(current)
-        hint = field.description + (f" Unit: {field.unit}." if field.unit else "")
-
-        def problem(text: str) -> str:
-            return check_value(field.path, parse_text(field, text))
-
-        self.app.push_screen(
-            Ask(field.title, value=value, hint=hint, secret=secret, check=problem), self._setter(field)
-        )
+        secret, value = field.kind == "secret", typed_value(field, current)
+        check = partial(self.draft.refused, field)
+        ask = Ask(field.title, value=value, hint=hint(field), secret=secret, check=check)
+        self.app.push_screen(ask, self._setter(field))
 
     def _setter(self, field: Field) -> Callable[[str | None], None]:
         def accept(text: str | None) -> None:
@@ -253,7 +196,7 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         self._edited()
 
     def _edited(self) -> None:
-        self._check()
+        self.draft.check()
         self._show_yaml()
         self.redraw()
 
@@ -267,12 +210,7 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
     @on(TextArea.Changed, "#yaml")
     def typed(self, event: TextArea.Changed) -> None:
         """The YAML is checked while it is typed; the form follows."""
-        try:
-            self.editor.set_text(self.file, event.text_area.text)
-        except SenseiError as error:
-            self._broken = f"{error.what} {error.why}".strip()
-        else:
-            self._check()
+        self.draft.set_text(self.file, event.text_area.text)
         self._draw_head()
         self._draw_detail()
 
@@ -286,7 +224,7 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
 
     def _leave_yaml(self) -> None:
         self.remove_class("-yaml")
-        self._check()
+        self.draft.check()
         self.redraw()
         self.query_one("#fields", Rows).focus()
 
@@ -305,7 +243,7 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
 
     def action_save(self) -> None:
         """Write the files; a site with errors may be saved, it just can't be installed."""
-        if self.dirty and not self._broken:
+        if self.dirty and not self.draft.broken:
             self.background(self.editor.save, self._saved, group="save")
 
     def _saved(self, _: object) -> None:
@@ -315,10 +253,7 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
     def action_revert(self) -> None:
         """Back to what is on disk."""
         if self.dirty:
-            question = Confirm(
-                "Take back every edit since the last save?", "The edits made here would be lost.", "take back"
-            )
-            self.app.push_screen(question, self._revert)
+            self.app.push_screen(Confirm(*REVERT, "take back"), self._revert)
 
     def _revert(self, yes: bool | None) -> None:
         if yes:
@@ -327,40 +262,4 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
 
     def action_diff(self) -> None:
         """What differs from what is deployed."""
-        changes, where = difference(self.session.site, self.editor.values().tree)
-        lines = [line(""), line(span(f" Compared with {where}", "dim")), line("")]
-        shown = [diff_line(text) for change in changes for text in change.lines()] or [line(" No difference.")]
-        self.app.push_screen(Pager("what will be different", [*lines, *shown]))
-
-
-def diff_line(text: str) -> Line:
-    """Removed and added lines, told by their sign first."""
-    return line(" ", span(text, "fail" if text.startswith("-") else "ok" if text.startswith("+") else ""))
-
-
-def shown_value(field: Field, value: Any) -> str:
-    """A value as the form shows it; secrets as a mask."""
-    if field.kind == "boolean":
-        return "[x] yes" if value else "[ ] no"
-    if field.kind == "secret":
-        return MASK if value else "-"
-    return "-" if value in (None, "") else f"{value}" + (f" {field.unit}" if field.unit else "")
-
-
-def field_lines(field: Field, problems: tuple[Problem, ...], width: int) -> list[Line]:
-    """What the field is for, what it may be, what is wrong with it."""
-    allowed = " | ".join(str(choice) for choice in field.choices)
-    if field.minimum is not None or field.maximum is not None:
-        low, high = field.minimum, field.maximum
-        allowed = f"{'' if low is None else low} to {'any' if high is None else high}"
-    own = [problem for problem in problems if problem.path == field.path]
-    parts = [("what", field.description), ("allowed", allowed), ("default", shown_value(field, field.default))]
-    lines = details(parts, width)
-    wrong = [row for problem in own for row in problem_lines(problem, width)]
-    return [*wrong, *lines]
-
-
-def problem_lines(problem: Problem, width: int) -> list[Line]:
-    """What is wrong and what is allowed."""
-    role = "fail" if problem.severity == "error" else "warn"
-    return labelled(problem.severity, f"{problem.message} {problem.allowed}", width, role=role)
+        self.app.push_screen(Pager("what will be different", self.draft.diff_lines()))

@@ -11,10 +11,10 @@ from textual.containers import Container
 from sensei_tui.base import clock
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.health.model import NotReady
-from sensei_tui.runs.model import Plan, RunState
+from sensei_tui.runs.model import Plan, PlannedStep, RunState
 from sensei_tui.runs.view import GOING, LogLine, RunView, StepView
 from sensei_tui.screens.base import SenseiScreen
-from sensei_tui.screens.session import Topic
+from sensei_tui.screens.session import Session, Topic
 from sensei_tui.widgets.bars import Rule, meter
 from sensei_tui.widgets.dialogs import Confirm, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
@@ -53,24 +53,17 @@ class DeployScreen(FilterMixin, SenseiScreen):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#waiting", Rows).focus()
-        if self.session.plan is None and (self.session.run is None or self.session.run.state not in GOING + UNFINISHED):
+        if wants_plan(self.session):
             self.action_plan()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key is there only while it does something."""
-        run = self.session.run
-        going = run is not None and run.state in GOING
-        applies = {
-            "start": self.shows_plan, "plan": not going, "log": run is not None, "pause": going, "cancel": going,
-            "resume": run is not None and run.state in UNFINISHED,
-        }  # fmt: skip
-        return applies.get(action, True)
+        return applies(self.session, action)
 
     @property
     def shows_plan(self) -> bool:
-        """A plan that waits to be started comes before a run that is over."""
-        run = self.session.run
-        return self.session.plan is not None and (run is None or run.state not in GOING)
+        """See the function."""
+        return shows_plan(self.session)
 
     def redraw(self) -> None:
         plan, run = self.session.plan, self.session.run
@@ -95,8 +88,7 @@ class DeployScreen(FilterMixin, SenseiScreen):
         )
 
     def _draw_run(self, run: RunView) -> None:
-        seconds = f" {clock.duration(run.seconds)}" if run.state not in GOING else ""
-        self.tell(f"{run.kind} {run.version}", f"run {run.id}", f"{run.state}{seconds}")
+        self.tell(*run_parts(run))
         self.query_one("#steps", Text).tell(run_head(run, self.size.width))
         self.query_one("#waiting-rule", Rule).tell(f"Not ready yet ({len(run.waiting)})" if run.waiting else "")
         self.query_one("#waiting", Rows).set_rows(waiting_rows(run.waiting, self.size.width))
@@ -111,9 +103,7 @@ class DeployScreen(FilterMixin, SenseiScreen):
         if self.shows_plan and plan is not None:
             step = next((item for item in plan.steps if item.id == rows.cursor), None)
             if step:
-                parts = [("step", step.title), ("does", step.detail), ("inputs", step.inputs)]
-                text = details(parts, self.size.width - 2)
-                self.app.push_screen(Pager(step.id, text))
+                self.app.push_screen(Pager(step.id, planned_lines(step, self.size.width - 2)))
             return
         if run is None:
             return
@@ -128,14 +118,12 @@ class DeployScreen(FilterMixin, SenseiScreen):
         plan = self.session.plan
         if not self.shows_plan or plan is None:
             return
-        if self.session.target is None:
-            self.sensei.show_error(SenseiError("No cluster is configured.", remedy="Press Esc, then K or r."))
+        try:
+            require_cluster(self.session)
+        except SenseiError as error:
+            self.sensei.show_error(error)
             return
-        lost = "It runs in a process of its own: you may close this terminal at any time."
-        if plan.kind == "uninstall":
-            lost = "Sensei stops serving. Its data, this site's Secrets and the namespace stay."
-        question = Confirm(f"Start {plan.kind} {plan.version} on {plan.target}?", lost, "start", "not yet")
-        self.app.push_screen(question, self._start)
+        self.app.push_screen(Confirm(*start_question(plan), "start", "not yet"), self._start)
 
     def _start(self, yes: bool | None) -> None:
         if yes:
@@ -143,32 +131,27 @@ class DeployScreen(FilterMixin, SenseiScreen):
 
     def action_plan(self) -> None:
         """Make a plan from the site as it is now."""
-        run = self.session.run
-        if run is not None and run.state in GOING:
-            return
-        deployed = run is not None and run.state is RunState.DONE and run.kind != "uninstall"
-        self.background(lambda: self.session.make_plan("upgrade" if deployed else "install"), group="plan")
+        if applies(self.session, "plan"):
+            self.background(lambda: self.session.make_plan(next_kind(self.session)), group="plan")
 
     def action_log(self) -> None:
         """The whole log."""
         if self.session.run:
             run = self.session.run
-            rows = [row for item in run.log for row in log_lines(item, self.size.width)]
-            self.app.push_screen(Pager(f"log of run {run.id}", rows))
+            self.app.push_screen(Pager(f"log of run {run.id}", whole_log(run, self.size.width)))
 
     def action_pause(self) -> None:
         """Pause after this step, or go on."""
         run = self.session.run
         if run and run.state in GOING:
-            command = "resume" if run.state is RunState.PAUSED else "pause"
+            command = pause_command(run)
             self.background(lambda: self.session.control(command), group="control")
 
     def action_cancel(self) -> None:
         """Stop the run at a clean point."""
         run = self.session.run
         if run and run.state in GOING:
-            lost = "The step that runs is stopped cleanly. What is already installed stays; resume finishes the job."
-            question = Confirm(f"Cancel run {run.id}?", lost, "cancel the run", "let it go on")
+            question = Confirm(*cancel_question(run), "cancel the run", "let it go on")
             self.app.push_screen(question, self._cancel)
 
     def _cancel(self, yes: bool | None) -> None:
@@ -179,6 +162,72 @@ class DeployScreen(FilterMixin, SenseiScreen):
         """Finish a run that died, failed or was cancelled."""
         if self.session.run and self.session.run.state in UNFINISHED:
             self.background(self.session.resume_run, group="start")
+
+
+def shows_plan(session: Session) -> bool:
+    """A plan that waits to be started comes before a run that is over."""
+    run = session.run
+    return session.plan is not None and (run is None or run.state not in GOING)
+
+
+def wants_plan(session: Session) -> bool:
+    """Whether there is nothing to show before a plan is made."""
+    run = session.run
+    return session.plan is None and (run is None or run.state not in GOING + UNFINISHED)
+
+
+def applies(session: Session, action: str) -> bool:
+    """Whether a key does something now."""
+    run = session.run
+    going = run is not None and run.state in GOING
+    known = {
+        "start": shows_plan(session), "plan": not going, "log": run is not None, "pause": going, "cancel": going,
+        "resume": run is not None and run.state in UNFINISHED,
+    }  # fmt: skip
+    return known.get(action, True)
+
+
+def next_kind(session: Session) -> str:
+    """What a new plan is for: `upgrade` where the watched run left Sensei deployed."""
+    run = session.run
+    deployed = run is not None and run.state is RunState.DONE and run.kind != "uninstall"
+    return "upgrade" if deployed else "install"
+
+
+def require_cluster(session: Session) -> None:
+    """A plan can be made without a cluster, not started. Raises SenseiError."""
+    if session.target is None:
+        raise SenseiError("No cluster is configured.", remedy="Press Esc, then K or r.")
+
+
+def start_question(plan: Plan) -> tuple[str, str]:
+    """The question before a start, and what is lost."""
+    lost = "It runs in a process of its own: you may close this terminal at any time."
+    if plan.kind == "uninstall":
+        lost = "Sensei stops serving. Its data, this site's Secrets and the namespace stay."
+    return f"Start {plan.kind} {plan.version} on {plan.target}?", lost
+
+
+def cancel_question(run: RunView) -> tuple[str, str]:
+    """The question before a run is cancelled, and what is lost."""
+    lost = "The step that runs is stopped cleanly. What is already installed stays; resume finishes the job."
+    return f"Cancel run {run.id}?", lost
+
+
+def pause_command(run: RunView) -> str:
+    """`resume` for a run that is paused, else `pause`."""
+    return "resume" if run.state is RunState.PAUSED else "pause"
+
+
+def run_parts(run: RunView) -> tuple[str, str, str]:
+    """For line 1: `install 1.0.0`, `run 0007`, `done 3m12s`."""
+    seconds = f" {clock.duration(run.seconds)}" if run.state not in GOING else ""
+    return f"{run.kind} {run.version}", f"run {run.id}", f"{run.state}{seconds}"
+
+
+def planned_lines(step: PlannedStep, width: int) -> list[Line]:
+    """One step of a plan."""
+    return details([("step", step.title), ("does", step.detail), ("inputs", step.inputs)], width)
 
 
 def plan_head(plan: Plan) -> list[Line]:
@@ -202,12 +251,13 @@ def run_head(run: RunView, width: int) -> list[Line]:
     half = (len(run.steps) + 1) // 2
     columns = 2 if width < 120 else 3
     half = -(-len(run.steps) // columns)
-    rows = [line(" ", *[piece for column in range(columns) for piece in _step(run, number + column * half)])
+    rows = [line(" ", *[piece for column in range(columns) for piece in step_cells(run, number + column * half)])
             for number in range(half)]  # fmt: skip
     return [line(""), *rows, progress(run, width), line("")]
 
 
-def _step(run: RunView, index: int) -> tuple[tuple[str, str], ...]:
+def step_cells(run: RunView, index: int) -> tuple[tuple[str, str], ...]:
+    """Number, state, title and time of one step; nothing where there is none."""
     if index >= len(run.steps):
         return ()
     step: StepView = run.steps[index]
@@ -223,8 +273,13 @@ def progress(run: RunView, width: int) -> Line:
         return line(span(f" Done in {clock.duration(run.seconds)}.", "ok"))
     if run.state in UNFINISHED:
         return line(span(f" {failure(run)}", "fail"))
+    return line(" ", span(meter(run.fraction, min(52, width - 28)), "strong"), f" {share(run)}")
+
+
+def share(run: RunView) -> str:
+    """`61 %   about 2m left`: only what is known."""
     left = f"   about {clock.age(run.eta)} left" if run.eta else ""
-    return line(" ", span(meter(run.fraction, min(52, width - 28)), "strong"), f" {run.fraction * 100:.0f} %{left}")
+    return f"{run.fraction * 100:.0f} %{left}"
 
 
 def failure(run: RunView) -> str:
@@ -278,6 +333,11 @@ def log_lines(item: LogLine, width: int) -> list[Line]:
     """The same, wrapped: nothing of it is cut."""
     rows = wrap(item.text, width - 20)
     return [log_line(msgspec.structs.replace(item, text=rows[0])), *(line(" " * 19, span(row)) for row in rows[1:])]
+
+
+def whole_log(run: RunView, width: int) -> list[Line]:
+    """The run's log as far as the view keeps it."""
+    return [row for item in run.log for row in log_lines(item, width)]
 
 
 def goodbye(run: RunView) -> tuple[str, str]:

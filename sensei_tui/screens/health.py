@@ -14,7 +14,7 @@ from sensei_tui.base import clock
 from sensei_tui.base.text import bytes_iec
 from sensei_tui.health.model import ComponentHealth, Health, NodeHealth, PodHealth, ServiceHealth
 from sensei_tui.screens.base import SenseiScreen
-from sensei_tui.screens.session import Topic
+from sensei_tui.screens.session import Session, Topic
 from sensei_tui.widgets.bars import Rule, meter
 from sensei_tui.widgets.dialogs import Choose, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
@@ -59,10 +59,8 @@ class HealthScreen(FilterMixin, SenseiScreen):
 
     def redraw(self) -> None:
         health, session = self.session.health, self.session
-        watching = "" if health is None else (session.snapshot.trouble if session.snapshot else "") or "watching"
         rows = board_rows(health, self.view) if health else []
-        counted = self.view if self.view == "components" else f"{len(rows)} {self.view}"
-        self.tell("Health", counted, right=watching)
+        self.tell("Health", counted(rows, self.view), right=watching(session))
         self.query_one("#headline", Text).tell(
             [line(""), headline(health, session.trouble, session.target is None), line("")]
         )
@@ -112,7 +110,7 @@ class HealthScreen(FilterMixin, SenseiScreen):
 
     def _logs_of(self, pod: str) -> None:
         def show(lines: list[str]) -> None:
-            self.app.push_screen(Pager(f"logs {pod}", paragraphs("\n".join(lines) or "No log lines yet.")))
+            self.app.push_screen(Pager(f"logs {pod}", pod_log_lines(lines)))
 
         self.background(lambda: self.session.pod_logs(pod), show, group="logs")
 
@@ -140,11 +138,33 @@ class HealthScreen(FilterMixin, SenseiScreen):
         """Open a port on this machine to the dashboard, or close it."""
 
         def show(url: str) -> None:
-            text = f"\n The dashboard answers at {url}\n on this machine while this console runs.\n\n"
-            text += " From another machine:\n ssh -L 8080:" + url.removeprefix("http://") + " THIS-HOST\n"
-            self.app.push_screen(Pager("dashboard", paragraphs(text if url else "\n The port is closed.")))
+            self.app.push_screen(Pager("dashboard", forward_lines(url)))
 
         self.background(self.session.toggle_forward, show, group="forward")
+
+
+def watching(session: Session) -> str:
+    """`watching`, or what is wrong with the watch; nothing before the first picture."""
+    if session.health is None:
+        return ""
+    return (session.snapshot.trouble if session.snapshot else "") or "watching"
+
+
+def counted(rows: list[Row], view: str) -> str:
+    """`components`, `34 pods`."""
+    return view if view == "components" else f"{len(rows)} {view}"
+
+
+def pod_log_lines(lines: list[str]) -> list[Line]:
+    """A pod's log as lines."""
+    return paragraphs("\n".join(lines) or "No log lines yet.")
+
+
+def forward_lines(url: str) -> list[Line]:
+    """Where the dashboard answers, or that the port is closed."""
+    text = f"\n The dashboard answers at {url}\n on this machine while this console runs.\n\n"
+    text += " From another machine:\n ssh -L 8080:" + url.removeprefix("http://") + " THIS-HOST\n"
+    return paragraphs(text if url else "\n The port is closed.")
 
 
 def headline(health: Health | None, trouble: str, unconfigured: bool) -> Line:

@@ -17,6 +17,9 @@ from sensei_tui.widgets.filter import FilterMixin
 from sensei_tui.widgets.lines import Line, cell, details, labelled, line, span, word
 from sensei_tui.widgets.rows import Row, Rows
 
+ROLLBACK = "Roll back release sensei to which revision?"
+ROLLBACK_HINT = "A revision of release sensei, from helm history. Nothing is changed before you start the plan."
+
 
 class HistoryScreen(FilterMixin, SenseiScreen):
     """Runs, newest first, and their journals."""
@@ -42,10 +45,8 @@ class HistoryScreen(FilterMixin, SenseiScreen):
 
     def redraw(self) -> None:
         runs = self.session.runs
-        self.tell("History", plural(len(runs), "run") if runs else "no runs")
-        head = line("   ", span("run   what       state      started               took     by", "dim"))
-        none = line(" Nothing has been run on this site yet. Press Esc, then 3 for the first plan.")
-        self.query_one("#runs-head", Text).tell([line(""), head if runs else none])
+        self.tell("History", counted(runs))
+        self.query_one("#runs-head", Text).tell([line(""), runs_head(runs)])
         self.query_one("#runs", Rows).set_rows(run_row(run) for run in runs)
 
     def _chosen(self) -> RunSummary | None:
@@ -75,8 +76,7 @@ class HistoryScreen(FilterMixin, SenseiScreen):
 
     def action_rollback(self) -> None:
         """Plan a rollback; it starts only from the Deploy screen."""
-        hint = "A revision of release sensei, from helm history. Nothing is changed before you start the plan."
-        ask = Ask("Roll back release sensei to which revision?", hint=hint, check=_revision)
+        ask = Ask(ROLLBACK, hint=ROLLBACK_HINT, check=revision_problem)
         self.app.push_screen(ask, self._plan_rollback)
 
     def action_uninstall(self) -> None:
@@ -93,7 +93,19 @@ class HistoryScreen(FilterMixin, SenseiScreen):
         )
 
 
-def _revision(text: str) -> str:
+def counted(runs: tuple[RunSummary, ...]) -> str:
+    """`3 runs`."""
+    return plural(len(runs), "run") if runs else "no runs"
+
+
+def runs_head(runs: tuple[RunSummary, ...]) -> Line:
+    """The names of the columns; with no runs, what to do."""
+    head = line("   ", span("run   what       state      started               took     by", "dim"))
+    return head if runs else line(" Nothing has been run on this site yet. Press Esc, then 3 for the first plan.")
+
+
+def revision_problem(text: str) -> str:
+    """Why this is no revision, or nothing."""
     return "" if text.isdigit() and int(text) > 0 else "A revision is a whole number from 1."
 
 

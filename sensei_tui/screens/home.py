@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sensei_tui.health.model import Health
 
 NEXT = "What to do next:"
+KUBECONFIG = "Path of the kubeconfig"
+KUBECONFIG_HINT = "A file in kubeconfig form. Its current context is used; change it with 'context' in site.yaml."
 
 
 class HomeScreen(SenseiScreen):
@@ -92,10 +94,8 @@ class HomeScreen(SenseiScreen):
 
     def action_kubeconfig(self) -> None:
         """Name a kubeconfig."""
-        hint = "A file in kubeconfig form. Its current context is used; change it with 'context' in site.yaml."
-        question = Ask(
-            "Path of the kubeconfig", value=str(Path("~/.kube/config").expanduser()), hint=hint, check=_readable
-        )
+        value = str(Path("~/.kube/config").expanduser())
+        question = Ask(KUBECONFIG, value=value, hint=KUBECONFIG_HINT, check=readable)
         self.app.push_screen(question, self._use_kubeconfig)
 
     def _use_kubeconfig(self, path: str | None) -> None:
@@ -103,7 +103,8 @@ class HomeScreen(SenseiScreen):
             self.background(lambda: self.session.use_kubeconfig(Path(path).expanduser(), ""), group="cluster")
 
 
-def _readable(path: str) -> str:
+def readable(path: str) -> str:
+    """Why this path will not do, or nothing."""
     return "" if Path(path).expanduser().is_file() else "There is no such file."
 
 

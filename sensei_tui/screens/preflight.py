@@ -12,7 +12,7 @@ from textual.containers import Container
 from sensei_tui.base import clock
 from sensei_tui.preflight.model import WAIVABLE, Finding, Report, Status
 from sensei_tui.screens.base import SenseiScreen
-from sensei_tui.screens.session import Topic
+from sensei_tui.screens.session import Session, Topic
 from sensei_tui.widgets.bars import Rule
 from sensei_tui.widgets.dialogs import Ask, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
@@ -23,6 +23,9 @@ WORDS = {
     Status.PASS: "ok", Status.WARN: "warn", Status.FAIL: "FAIL", Status.UNKNOWN: "?", Status.SKIPPED: "skip",
     Status.WAIVED: "waived",
 }  # fmt: skip
+WAIVE_HINT = "The reason is kept in the site's record. The check stays in the list as waived."
+EXPORT = "Write the report to"
+EXPORT_HINT = "JSON, or YAML where the name ends in .yaml."
 ORDER = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.WAIVED, Status.PASS, Status.SKIPPED)
 
 
@@ -55,18 +58,10 @@ class PreflightScreen(FilterMixin, SenseiScreen):
 
     def redraw(self) -> None:
         report = self.session.report
-        self.tell("Preflight", right=self._when(report))
+        self.tell("Preflight", right=when(report, self.session.checking))
         self.query_one("#counts", Text).tell([line(""), counts(report, self.session.checking), line("")])
         self.query_one("#findings", Rows).set_rows(finding_rows(report))
         self._draw_detail()
-
-    def _when(self, report: Report | None) -> str:
-        if self.session.checking:
-            return "running"
-        if report is None:
-            return "not run yet"
-        seconds = (clock.now() - clock.parse(report.at)).total_seconds()
-        return f"run {clock.age(seconds)} ago, {clock.duration(report.seconds)}"
 
     def _finding(self) -> Finding | None:
         key = self.query_one("#findings", Rows).cursor
@@ -96,13 +91,12 @@ class PreflightScreen(FilterMixin, SenseiScreen):
     def action_waive(self) -> None:
         """Accept a finding with a reason, or take the waiver back."""
         finding = self._finding()
-        if finding is None or finding.status not in (*WAIVABLE, Status.WAIVED):
+        if finding is None or not waivable(finding):
             return
         if finding.status is Status.WAIVED:
             self.background(lambda: self.session.waive(finding.id, ""), group="waive")
             return
-        hint = "The reason is kept in the site's record. The check stays in the list as waived."
-        question = Ask(f"Why is {finding.id} acceptable here?", hint=hint, check=_reason)
+        question = Ask(waive_question(finding), hint=WAIVE_HINT, check=reason_problem)
         self.app.push_screen(question, lambda reason: self._waive(finding.id, reason))
 
     def _waive(self, check: str, reason: str | None) -> None:
@@ -114,8 +108,7 @@ class PreflightScreen(FilterMixin, SenseiScreen):
         report = self.session.report
         if report is None:
             return
-        name = str(self.session.site.root / f"preflight-{report.at[:10]}.json")
-        ask = Ask("Write the report to", value=name, hint="JSON, or YAML where the name ends in .yaml.")
+        ask = Ask(EXPORT, value=export_name(self.session, report), hint=EXPORT_HINT)
         self.app.push_screen(ask, lambda path: self._export(report, path))
 
     def _export(self, report: Report, path: str | None) -> None:
@@ -125,8 +118,34 @@ class PreflightScreen(FilterMixin, SenseiScreen):
             self.background(lambda: export_report(report, Path(path).expanduser()), group="export")
 
 
-def _reason(text: str) -> str:
+def waivable(finding: Finding) -> bool:
+    """Whether a reason can accept it, or a waiver of it can be taken back."""
+    return finding.status in (*WAIVABLE, Status.WAIVED)
+
+
+def waive_question(finding: Finding) -> str:
+    """What is asked before it is waived."""
+    return f"Why is {finding.id} acceptable here?"
+
+
+def reason_problem(text: str) -> str:
+    """Why this is no reason, or nothing."""
     return "" if len(text.strip()) >= 3 else "Say why, in a few words."
+
+
+def export_name(session: Session, report: Report) -> str:
+    """Where the report is written if nobody says otherwise."""
+    return str(session.site.root / f"preflight-{report.at[:10]}.json")
+
+
+def when(report: Report | None, checking: str) -> str:
+    """`run 4m ago, 38s`."""
+    if checking:
+        return "running"
+    if report is None:
+        return "not run yet"
+    seconds = (clock.now() - clock.parse(report.at)).total_seconds()
+    return f"run {clock.age(seconds)} ago, {clock.duration(report.seconds)}"
 
 
 def counts(report: Report | None, checking: str) -> Line:
