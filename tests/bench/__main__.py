@@ -16,8 +16,8 @@ from tests.bench.crowd import measure
 from tests.bench.install import Installs
 from tests.bench.measure import HEAD, Cost, Ratio, Work, adopt_orphans, alternated, stopwatch
 from tests.cluster import build
-from tests.e2e.console import Console
 from tests.e2e.rehearsed import rehearsed
+from tests.terminal.line import Line
 
 STARTS, PAINTS, INSTALLS = 25, 15, 5
 PAINTED = "Sensei"
@@ -49,7 +49,7 @@ def paint(command: Sequence[str], wanted: str, cwd: Path) -> Work:
     env.pop("NO_COLOR", None)
 
     def work() -> Cost:
-        with stopwatch() as watch, Console([sys.executable, *command], env=env, cwd=cwd) as console:
+        with stopwatch() as watch, Line([sys.executable, *command], env=env, cwd=cwd) as console:
             console.wait_for(wanted, timeout=60)
             watch.stop()
         return watch.cost

@@ -22,8 +22,8 @@ from sensei_tui.site.new import create_site
 from tests.bench.measure import stopwatch
 from tests.cluster.mirror import MERGE, Api
 from tests.cluster.real import Place, real_cluster
-from tests.e2e.console import Console
 from tests.fixtures_cluster import KUBECTL
+from tests.terminal.line import Line
 
 PODS = 10_000
 AT_ONCE = 64
@@ -135,7 +135,7 @@ def console(root: Path, counter: Counter, pods: int) -> Measured:
     """From the start of the console until every pod is on its Health board."""
     environ = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
     before, command = counter.received, [sys.executable, "-m", "sensei_tui"]
-    with stopwatch() as watch, Console(command, env=environ, cwd=root, columns=132, lines=43) as found:
+    with stopwatch() as watch, Line(command, env=environ, cwd=root, columns=132, lines=43) as found:
         found.wait_for("What to do next:", timeout=60)
         found.press("4", "p")
         found.wait_for(f"{pods} pods", timeout=180)

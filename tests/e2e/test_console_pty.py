@@ -12,20 +12,20 @@ import pytest
 
 from sensei_tui.base.redaction import MASK
 from sensei_tui.runs.model import RunState
-from tests.e2e.console import Console
 from tests.e2e.rehearsed import rehearsed
 from tests.e2e.sites import API_KEY, LICENSE, SiteUnderTest, ended, kill
+from tests.terminal.line import Line
 
 pytestmark = pytest.mark.e2e
 
 
-def console(found: SiteUnderTest, term: str = "vt100", **more: str) -> Console:
+def console(found: SiteUnderTest, term: str = "vt100", **more: str) -> Line:
     """`sensei` on the site, in a terminal of this kind."""
     dropped = ("COLORTERM", "LC_ALL", "LC_CTYPE", "NO_COLOR", "SENSEI_PROFILE")
     environ = {key: value for key, value in found.environ.items() if key not in dropped}
     locale = "C" if term.startswith("vt") else "C.UTF-8"
     command = (sys.executable, "-m", "sensei_tui")
-    return Console(command, env={**environ, "TERM": term, "LANG": locale, **more}, cwd=found.site.root)
+    return Line(command, env={**environ, "TERM": term, "LANG": locale, **more}, cwd=found.site.root)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ sys.exit(run(Site.open(Path(sys.argv[1]))))
 
 def test_a_crash_prints_no_locals_and_leaves_the_terminal_as_it_was(found: SiteUnderTest) -> None:
     environ = {**found.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
-    with Console((sys.executable, "-c", CRASH, str(found.site.root)), env=environ, cwd=found.site.root) as screen:
+    with Line((sys.executable, "-c", CRASH, str(found.site.root)), env=environ, cwd=found.site.root) as screen:
         screen.wait_for("What to do next:", "5 of 5 nodes ready")
         screen.press("ctrl+l")
         assert screen.wait_end() == 70
@@ -132,11 +132,8 @@ def test_idle_costs_no_bytes(found: SiteUnderTest) -> None:
         for key, text in (("4", "Control plane"), ("5", "History"), ("1", "Domain")):
             screen.press(key)
             screen.wait_for(text)
-            while screen.read(1.0):
-                pass
-            before = len(screen.raw)
-            screen.read(3.0)
-            assert len(screen.raw) == before, screen.raw[before:]
+            screen.settle(1.0)
+            assert screen.listen(3.0) == 0, screen.since_mark
             screen.press("escape")
             screen.wait_for("What to do next:")
 
