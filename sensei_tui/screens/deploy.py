@@ -23,6 +23,7 @@ from sensei_tui.widgets.rows import Row, Rows
 
 UNFINISHED = (RunState.FAILED, RunState.CANCELLED, RunState.DEAD)
 STEP_TITLE = 26
+UNCHANGED = "Nothing has been changed yet. Press s to start."
 
 
 class DeployScreen(FilterMixin, SenseiScreen):
@@ -83,9 +84,7 @@ class DeployScreen(FilterMixin, SenseiScreen):
         self.query_one("#waiting", Rows).set_rows(plan_rows(plan))
         self.query_one("#log-rule", Rule).tell(plan.heading if plan.changes else "")
         self.query_one("#log", Pane).show(line(" " + change) for change in plan.changes)
-        self.query_one("#goodbye", Text).tell(
-            [line(span(" Nothing has been changed yet. Press s to start.", "strong"))]
-        )
+        self.query_one("#goodbye", Text).tell([line(span(f" {UNCHANGED}", "strong"))])
 
     def _draw_run(self, run: RunView) -> None:
         self.tell(*run_parts(run))
