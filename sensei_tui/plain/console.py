@@ -52,6 +52,8 @@ class Console:
         self.news = News(self.session)
         self.told: dict[str, int] = {}
         """Of every run that was followed here, the last event that was printed."""
+        self.attach = 0
+        """The attempt of the watched run that Deploy is to follow at once; 0: none."""
         self._draft: Draft | None = None
         talk.news = self._news
 
@@ -85,6 +87,8 @@ class Console:
             self._pages()
         except Left as left:
             return self._left(left)
+        except KeyboardInterrupt:
+            return self._left(Left())
         finally:
             self.session.close()
         return int(ExitCode.OK)

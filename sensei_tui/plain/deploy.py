@@ -40,8 +40,11 @@ class DeployPage(Page):
         return self.session.plan if screen.shows_plan(self.session) else None
 
     def enter(self) -> None:
-        """With nothing to show, a plan is made; a run that goes on is followed."""
-        if screen.wants_plan(self.session):
+        """With nothing to show, a plan is made; a run that was attached to is followed."""
+        attempt, self.console.attach = self.console.attach, 0
+        if attempt:
+            self._follow(attempt)
+        elif screen.wants_plan(self.session):
             self.do_plan()
 
     def title(self) -> tuple[str, ...]:

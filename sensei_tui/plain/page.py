@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.plain.talk import Back
-from sensei_tui.plain.words import own, state_first, text_of
+from sensei_tui.plain.words import fitting, own, state_first, text_of
 from sensei_tui.screens.base import Key, SenseiScreen, keys_of
 from sensei_tui.screens.help import guide_page
-from sensei_tui.widgets.lines import Line, line
+from sensei_tui.widgets.lines import Line
 from sensei_tui.widgets.rows import Row
 
 if TYPE_CHECKING:
     from sensei_tui.plain.console import Console
 
-ROWS_AT_MOST = 200
-"""Rows that are listed; `/` finds the others."""
 _CALL = re.compile(r"(?P<name>\w+)(?:\('(?P<argument>\w+)'\))?")
 AGAIN = True
 """What an action returns when the page is another one now."""
@@ -52,6 +50,10 @@ class Page:
     EXTRA: ClassVar[tuple[Key, ...]] = ()
     """Actions that only this console needs."""
     STATE_FIRST: ClassVar[bool] = True
+    INDENTED: ClassVar[bool] = False
+    """Blanks in front of a row mean something."""
+    ROWS_AT_MOST: ClassVar[int] = 200
+    """Rows that are listed; `/` finds the others."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -100,17 +102,27 @@ class Page:
     def visit(self) -> None:
         """Show it and answer until the operator goes back. Raises Goto, Left."""
         self._guarded(self.enter)
-        pending = self._show()
+        pending = self._shown()
         while True:
             try:
                 answer = pending or self.talk.ask(f"{self.NAME.capitalize()}>")
-            except Back:
+            except (Back, KeyboardInterrupt):
                 return
             pending = ""
             if answer.strip() == "0":
                 return
             if not answer.strip() or self._guarded(partial(self.answer, answer)):
-                pending = self._show()
+                pending = self._shown()
+
+    def _shown(self) -> str:
+        """See `_show`; what cannot be shown is told, Ctrl-C stops a long list."""
+        try:
+            return self._show()
+        except (SenseiError, OSError) as error:
+            self.console.tell(error)
+        except KeyboardInterrupt:
+            self.talk.say()
+        return ""
 
     def _guarded(self, do: Callable[[], object]) -> bool:
         """Do it; an error is told, Ctrl-C leads back to the prompt."""
@@ -135,14 +147,23 @@ class Page:
         texts += self._row_texts()
         texts += ["", *foot] if (foot := own(self.foot())) else []
         answer = self.talk.show(texts, 5)
-        actions = [f"{self._number(Entry(action=key)):>3}  {key.key}  {self.words(key)}" for key in self._actions()]
-        self.talk.show(["", *actions], 8)
+        self._show_actions()
         return "" if answer == "0" else answer
+
+    def _show_actions(self) -> None:
+        actions = [f"{self._number(Entry(action=key)):>3}  {key.key}  {self.words(key)}" for key in self._actions()]
+        if actions:
+            self.talk.show(["", *actions], 8)
+
+    def renumber(self) -> None:
+        """The rows are others now and are not shown again: only the actions, with their new numbers."""
+        self._entries = [Entry(row=row.key) for row in self.rows() if row.key and self._passes(row)]
+        self._show_actions()
 
     def _row_texts(self) -> list[str]:
         found = [row for row in self.rows() if self._passes(row)]
-        left = len(found) - ROWS_AT_MOST
-        texts = [self._row_text(row) for row in found[:ROWS_AT_MOST]]
+        left = len(found) - self.ROWS_AT_MOST
+        texts = [self._row_text(row) for row in found[: self.ROWS_AT_MOST]]
         if left > 0:
             texts.append(f"and {left} more; / shows those that contain a text")
         if self.filter:
@@ -153,10 +174,9 @@ class Page:
         return not self.filter or (bool(row.key) and self.filter in (row.search or row.text).lower())
 
     def _row_text(self, row: Row) -> str:
-        content = state_first(row.line) if self.STATE_FIRST else row.line
-        if not row.key:
-            return f"     {text_of(content).strip()}"
-        return f"{self._number(Entry(row=row.key)):>3}  {text_of(content).strip()}"
+        text = text_of(state_first(row.line) if self.STATE_FIRST else row.line)
+        text = text if self.INDENTED else fitting(text.strip(), self.talk.width - 5)
+        return f"{self._number(Entry(row=row.key)):>3}  {text}" if row.key else f"     {text}"
 
     def _number(self, entry: Entry) -> int:
         self._entries.append(entry)
@@ -241,8 +261,3 @@ class Page:
         else:
             self.console.show(lines)
         return False
-
-
-def note(text: str) -> Line:
-    """A sentence as a line."""
-    return line(text)

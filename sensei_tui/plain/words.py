@@ -51,6 +51,11 @@ def state_first(content: Line) -> Line:
     return (f"{text.strip():<{max(6, len(text))}} ", role), *spans
 
 
+def fitting(text: str, width: int) -> str:
+    """A row whose columns make it wider than the line, without the blanks between them."""
+    return text if len(text) <= width else re.sub(r" {3,}", "  ", text)
+
+
 def folded(text: str, width: int, hang: int = 0) -> list[str]:
     """Text from anywhere as lines of ASCII, at most `width` wide; what goes on stands `hang` further in."""
     rows: list[str] = []

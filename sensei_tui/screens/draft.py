@@ -44,14 +44,15 @@ class Draft:
         except SenseiError as error:
             self.problems, self.broken = (), f"{error.what} {error.why}".strip()
 
-    def set_text(self, path: Path, text: str) -> None:
-        """Replace a file's text; broken YAML is kept, and `broken` says why it is."""
+    def set_text(self, path: Path, text: str) -> SenseiError | None:
+        """Replace a file's text; broken YAML is kept, and `broken` says why it is. Returns what is wrong with it."""
         try:
             self.editor.set_text(path, text)
         except SenseiError as error:
             self.broken = f"{error.what} {error.why}".strip()
-        else:
-            self.check()
+            return error
+        self.check()
+        return None
 
     def state(self) -> tuple[str, str]:
         """`not saved`, `2 not valid`."""

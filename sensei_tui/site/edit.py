@@ -75,6 +75,10 @@ class ValuesEditor:
         """The merged values as edited. Raises YamlError if a file is broken YAML."""
         return merge_documents([(file.path, yamlfile.parse(file.text, file.path)) for file in self._open.values()])
 
+    def file_of(self, path: str) -> Path:
+        """The file that `set` would write this dotted path to."""
+        return self._home(path).path
+
     def set(self, path: str, value: Any) -> None:
         """Set a dotted path in the file that sets it last, else in the first (a secret: in license.yaml).
 
