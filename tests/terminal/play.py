@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
@@ -20,7 +21,8 @@ VARIANTS = {
     "urwid": ("twin_urwid", {}),
 }
 """Name -> module and environment. All start on Health; `pager` opens the log over the whole screen, Esc closes it."""
-_DROPPED = ("COLORTERM", "LC_ALL", "LC_CTYPE", "NO_COLOR", "SENSEI_PROFILE", "COLUMNS", "LINES")
+_DROPPED = ("COLORTERM", "LC_", "NO_COLOR", "SENSEI_", "TEXTUAL_", "ESCDELAY", "COLUMNS", "LINES")
+"""Beginnings of variables that would make two runs differ."""
 FILLED = shows("DEGRADED", "Workers", "Esc home")
 """Health stands on the screen."""
 
@@ -32,8 +34,10 @@ class Play:
         module, wanted = VARIANTS[variant]
         here, there = socket.socketpair()
         locale = "C" if term.startswith("vt") else "C.UTF-8"
-        kept = {key: value for key, value in os.environ.items() if key not in _DROPPED}
-        given = {"TERM": term, "LANG": locale, CONTROL: str(there.fileno()), **wanted, **(env or {})}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(_DROPPED)}
+        self._state = TemporaryDirectory()  # what is remembered of terminals is the operator's own
+        given = {"TERM": term, "LANG": locale, "XDG_STATE_HOME": self._state.name, CONTROL: str(there.fileno())}
+        given |= {**wanted, **(env or {})}
         command = (sys.executable, "-m", f"tests.terminal.{module}")
         with there:
             self.line = Line(command, env={**kept, **given}, cwd=ROOT, pass_fds=(there.fileno(),), **line)
@@ -49,6 +53,7 @@ class Play:
         self.line.close()
         self._answers.close()
         self._peer.close()
+        self._state.cleanup()
 
     def do(self, *words: object) -> str:
         """Give a command; its answer, `ok` where there is nothing to tell."""

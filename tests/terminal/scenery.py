@@ -51,8 +51,13 @@ class StageApp(wiring.SenseiApp):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        if os.environ.get("SENSEI_STAGE_DRIVER") == "stock":
+        self.stock = os.environ.get("SENSEI_STAGE_DRIVER") == "stock"
+        if self.stock:
             self.driver_class = LinuxDriver
+
+    def run(self, *args: Any, **options: Any) -> int | None:
+        """Without a mouse where Textual's own driver would ask a poor terminal for one."""
+        return super().run(*args, **{**options, "mouse": False} if self.stock else options)
 
     def on_mount(self) -> None:
         """The base class has its own, which is called too."""

@@ -6,6 +6,7 @@ SENSEI_STAGE_DRIVER=stock takes Textual's own driver; SENSEI_STAGE_SCREEN=health
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,8 @@ def main() -> int:
 
     def prepare_and_set() -> profile.Profile:
         found = prepare()
+        if os.environ.get("SENSEI_STAGE_DRIVER") == "stock" and found is profile.SERIAL:
+            os.environ["NO_COLOR"] = "1"  # fewest bytes there; the console's own driver knows no colour by itself
         # Only now: Textual reads the environment at its import.
         from tests.terminal.scenery import put_up
 
