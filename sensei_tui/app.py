@@ -15,6 +15,7 @@ from rich.text import Text as RichText
 from textual.app import App
 from textual.binding import Binding
 from textual.filter import LineFilter
+from textual.geometry import Offset
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
@@ -26,10 +27,12 @@ from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.home import HomeScreen
 from sensei_tui.screens.session import Session, Topic
 from sensei_tui.site.site import Site
+from sensei_tui.terminal.driver import LineDriver
 from sensei_tui.terminal.glyphs import AsciiFilter
 from sensei_tui.terminal.profile import PROFILE_VARIABLE, PROFILES, RICH, Profile
 from sensei_tui.widgets.dialogs import Confirm, Pager
 from sensei_tui.widgets.lines import details, labelled, line
+from sensei_tui.widgets.rows import Rows
 
 T = TypeVar("T")
 POLL = 0.5
@@ -68,6 +71,7 @@ class SenseiApp(App[int]):
     BINDINGS = [
         Binding("ctrl+l", "redraw", "redraw", show=False, priority=True),
         Binding("ctrl+q", "quit", "quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True),
     ]
 
     class Changed(Message):
@@ -82,20 +86,39 @@ class SenseiApp(App[int]):
             return isinstance(message, SenseiApp.Changed) and message.topic == self.topic
 
     def __init__(self, site: Site, profile: Profile = RICH, session: Session | None = None) -> None:
-        super().__init__()
         self.profile = profile
+        super().__init__(driver_class=LineDriver)
         self.session = session or Session(site, self._announce)
         self.register_theme(SENSEI_THEME)
+
+    @property
+    def cursor_position(self) -> Offset:
+        """Where the terminal's own cursor is to stand: on the row or in the field that has the focus, else nowhere."""
+        focused = self.focused
+        if isinstance(focused, Rows):
+            return focused.cursor_place
+        return self._typing_at if focused is not None and focused.display and focused.can_focus else Offset(0, 0)
+
+    @cursor_position.setter
+    def cursor_position(self, place: Offset) -> None:
+        """Text fields say where they are typed into."""
+        self._typing_at = place
 
     def _announce(self, topic: Topic) -> None:
         self.post_message(self.Changed(topic))
 
     def on_mount(self) -> None:
         """Start watching. Every source of change is a thread that announces a topic."""
-        self.theme = self.profile.theme
+        self._dress()
         for number in (signal.SIGHUP, signal.SIGTERM):
             self._loop_handler(number)
         self.call_after_refresh(self._begin)
+
+    def _dress(self) -> None:
+        """The profile's theme, and its class for the stylesheets."""
+        self.theme = self.profile.theme
+        for name in PROFILES:
+            self.set_class(name == self.profile.name, f"-{name}")
 
     def _begin(self) -> None:
         """After the first picture: threads that load what they need would hold it up."""
@@ -110,7 +133,7 @@ class SenseiApp(App[int]):
         asyncio.get_running_loop().add_signal_handler(number, partial(self.exit, 128 + number))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's own, then ASCII where the terminal needs it."""
+        """Textual's own, then ASCII where the terminal needs it. Colours are reduced by the driver."""
         own = super().get_line_filters()
         return [*own, AsciiFilter()] if self.profile.ascii else own
 
@@ -167,8 +190,8 @@ class SenseiApp(App[int]):
 
     def action_redraw(self) -> None:
         """Send everything again: line noise, another program's output."""
-        self.refresh(layout=True)
-        self.screen.refresh(layout=True)
+        if isinstance(self._driver, LineDriver):
+            self._driver.redraw()
 
     async def action_quit(self) -> None:
         """Leave; a run goes on. Unsaved edits are asked about first."""
@@ -197,5 +220,5 @@ def run(site: Site) -> int:
     """Open the console on a site; returns the exit code."""
     profile = PROFILES.get(os.environ.get(PROFILE_VARIABLE, ""), RICH)
     app = SenseiApp(site, profile)
-    result = app.run(mouse=profile is RICH)
+    result = app.run()
     return result if result is not None else (app.return_code or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -28,6 +29,7 @@ Cell: TypeAlias = tuple[str, Pen]
 """A grapheme and its pen; the cell behind a wide one holds an empty text."""
 Row: TypeAlias = list[Cell]
 BLANK: Cell = (" ", PLAIN)
+_VERSIONS = itertools.count()
 
 
 @lru_cache(4096)
@@ -75,8 +77,8 @@ class Grid:
     def __init__(self, columns: int, rows: int) -> None:
         self.columns = columns
         self.rows: list[Row] = [[BLANK] * columns for _ in range(rows)]
-        self.version = 0
-        """Counts the changes."""
+        self.version = next(_VERSIONS)
+        """Another one after each change; no two grids have the same."""
 
     @property
     def height(self) -> int:
@@ -94,7 +96,7 @@ class Grid:
         cut = cells[: max(0, self.columns - x)]
         if not cut:
             return
-        self.version += 1
+        self.version = next(_VERSIONS)
         end = x + len(cut)
         if len(cells) > len(cut) and not cells[len(cut)][0]:
             cut[-1] = _blanked(cut[-1])

@@ -40,6 +40,7 @@ class Painter:
         self._shown: Grid | None = None
         self._hand = Hand(None, PLAIN)
         self._visible: bool | None = None
+        self._parked: Place | None = None
         self._considered = -1
         """Version of the wanted grid for which movements have been looked for."""
         # Without `xenl` a character in the last column of the last row scrolls the screen.
@@ -49,6 +50,11 @@ class Painter:
         self._scrolls = terminfo.has("csr", "ind", "ri")
         self._ansi = terminfo.text("cup", 4, 9) == "\x1b[5;10H"
         self._relative = terminfo.has("cuf1", "cr") and terminfo.text("cub1") == "\b" and terminfo.text("cud1") == "\n"
+
+    @property
+    def parked(self) -> Place | None:
+        """Where the cursor was left when everything had been painted."""
+        return self._parked
 
     @property
     def shown(self) -> Grid | None:
@@ -181,7 +187,7 @@ class Painter:
 
     def _park(self, cursor: Place | None) -> str:
         """The cursor shown where it is wanted; hidden where the terminal can hide it."""
-        out = ""
+        out, self._parked = "", cursor
         if self._visible is not (cursor is not None):
             out, self._visible = self._terminfo.text("cnorm" if cursor else "civis"), cursor is not None
         if cursor and self._hand.place != cursor:

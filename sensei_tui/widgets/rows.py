@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from rich.style import Style
 from textual import events
 from textual.binding import Binding
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.strip import Strip
+from textual.timer import Timer
 
 from sensei_tui.widgets.lines import Line, Pane, spans_width
+
+LEAN = "-serial"
+"""The app's class where every byte counts."""
+REST = 0.25
+"""Seconds after which the cursor rests: a held key repeats faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class Rows(Pane, can_focus=True):
         self.rows: list[Row] = []
         self.cursor = ""
         self.filter_text = ""
+        self._resting: Timer | None = None
 
     def set_rows(self, rows: Iterable[Row]) -> None:
         """Show these rows; the cursor stays on its key, or near its place if the key is gone."""
@@ -108,7 +115,26 @@ class Rows(Pane, can_focus=True):
         best = min(places, key=lambda place: abs(place - index), default=None)
         before, self.cursor = self.cursor, "" if best is None else self.rows[best].key
         if self.cursor != before:
-            self.post_message(self.Moved(self, self.cursor))
+            self._moved()
+
+    def _moved(self) -> None:
+        """Say so: at once, or on a slow line when the cursor rests. What follows it there costs more than the move."""
+        if self._resting is not None:
+            self._resting.stop()
+        if self.app.has_class(LEAN):
+            self._resting = self.set_timer(REST, self._say_moved)
+        else:
+            self._say_moved()
+
+    def _say_moved(self) -> None:
+        self.post_message(self.Moved(self, self.cursor))
+
+    @property
+    def cursor_place(self) -> Offset:
+        """Where the mark stands on the screen; the top left corner where it is not to be seen."""
+        place = Offset(0, self._index() - self.scroll_offset.y)
+        region = self.content_region
+        return place + region.offset if self.cursor and 0 <= place.y < region.height else Offset(0, 0)
 
     def _index(self) -> int:
         return next((place for place, row in enumerate(self.rows) if row.key == self.cursor and row.key), 0)
@@ -121,7 +147,7 @@ class Rows(Pane, can_focus=True):
         for place in (before, after):
             self.refresh_line(place)
         self.scroll_to_region(Region(0, after, self.size.width, 1), animate=False)
-        self.post_message(self.Moved(self, key))
+        self._moved()
 
     def action_move(self, step: int) -> None:
         """Move the cursor by rows that have a key."""

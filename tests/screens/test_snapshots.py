@@ -46,8 +46,8 @@ def test_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     profile, size = LOOKS[look]
-    # An SVG shows the terminal's own colour without colours as black on black: the pictures of the serial profile
-    # keep NO_COLOR out. That nothing but ASCII and no colour reaches such a terminal is tested on a pty.
+    # Colours are left out by the driver, of which a picture knows nothing: that nothing but ASCII and no colour reaches
+    # a terminal of the serial profile is tested on a pty.
     monkeypatch.delenv("NO_COLOR", raising=False)
     app = picture_app(tmp_path, state, profile)
     assert snap_compare(app, press=SCREENS[screen], terminal_size=size)

@@ -1,0 +1,131 @@
+"""What comes from the terminal: keys for Textual's parser, answers for us, noise for nobody.
+
+Whole sequences leave here, never parts: a key that the line cuts in two is put together again, a reply that nobody
+asked for is dropped, and a burst of bytes that is no text is line noise, whatever keys might be in it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+_SEQUENCE = re.compile(
+    r"\x1b\[\[[A-E]"  # function keys of the Linux console
+    r"|\x1b\[M[\x20-\xff]{3}"  # a mouse in the old form
+    r"|\x1b\[[0-9:;<=>?]*[ -/]*[@-Z\\^-~]"
+    r"|\x1bO[0-9;]*[A-Za-z]"
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|\x1b[^\x1b\x00-\x1f\[O\]PX^_]"
+)
+_KEY = re.compile(
+    r"\x1b\[(?:[A-DFHPQRSZ]|\[[A-E]|[0-9;]+[~^$@A-Hu]|1;[0-9]+[PQRS]|M...|<[0-9;]+[Mm]|200~|201~)"
+    r"|\x1bO[0-9;]*[A-Za-z]|\x1b[ -~]",
+    re.DOTALL,
+)
+"""Sequences that are keys, pastes or the mouse."""
+_STATUS = re.compile(r"\x1b\[[03]n")
+_CURSOR = re.compile(r"\x1b\[(\d+);(\d+)R")
+QUIET = 0.15
+"""Seconds of silence that end a burst of noise."""
+SPLIT = 0.4
+"""Seconds that a lone Esc waits for the rest of a sequence on a line that may cut one in two (a serial line, a jump
+host with 300 ms round trips); research/serial.md saw 250 ms."""
+NEAR = 0.1
+"""The same on a line that does not."""
+_LONGEST = 64
+_FOREIGN = 2
+"""Bytes that are no UTF-8: one may be a key of an old terminal (and is dropped), more at once are noise."""
+
+
+class Arrived(NamedTuple):
+    """What a read brought. `keys` are whole sequences and characters, in order."""
+
+    keys: str = ""
+    answers: int = 0
+    """Status reports."""
+    cursor: tuple[int, int] | None = None
+    """A cursor report: (row, column), from 1."""
+
+
+@dataclass
+class Keys:
+    """Takes bytes as they come; `patience` is how long a lone Esc waits, in seconds."""
+
+    patience: float = NEAR
+    expects_cursor: bool = False
+    """Whether a cursor report was asked for: `CSI 1;2R` is Shift+F3 otherwise."""
+    _left: str = ""
+    _since: float = 0.0
+    _noise_until: float = 0.0
+    _late: bool = False
+    """An Esc has been given out alone a moment ago: what would have ended it is no text."""
+    _decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")(errors="replace")
+    )
+
+    def feed(self, data: bytes, now: float) -> Arrived:
+        """Bytes that were read at `now` (seconds of any clock)."""
+        text = self._decoder.decode(data)
+        foreign = text.count("\ufffd")
+        if foreign >= _FOREIGN or now < self._noise_until:
+            self._noise_until, self._left = now + QUIET, ""
+            return Arrived()
+        text = text.replace("\ufffd", "").replace("\x00", "")
+        text, self._left = self._left + text, ""
+        return self._cut(text, now)
+
+    def tick(self, now: float) -> Arrived:
+        """Time has passed: a lone Esc that nothing followed is the key, other unfinished sequences are noise."""
+        if not self._left or now - self._since < self.patience:
+            return Arrived()
+        left, self._left = self._left, ""
+        self._late = left == "\x1b"
+        return Arrived(left) if left == "\x1b" else Arrived()
+
+    @property
+    def waits(self) -> bool:
+        """Whether `tick` has something to decide."""
+        return bool(self._left)
+
+    def _cut(self, text: str, now: float) -> Arrived:
+        keys: list[str] = []
+        answers, cursor, at = 0, None, 0
+        while at < len(text):
+            if text[at] != "\x1b":
+                end = text.find("\x1b", at)
+                end = len(text) if end < 0 else end
+                keys.append(self._plain(text[at:end]))
+                at = end
+            elif found := _SEQUENCE.match(text, at):
+                answers += bool(_STATUS.fullmatch(found[0]))
+                cursor = self._cursor(found[0]) or cursor
+                keys.append(self._key(found[0]))
+                at = found.end()
+            elif text.startswith("\x1b\x1b", at):
+                keys.append("\x1b")
+                at += 1
+            else:
+                self._keep(text[at:], now)
+                break
+        return Arrived("".join(keys), answers, cursor)
+
+    def _plain(self, text: str) -> str:
+        """Characters outside sequences; the rest of a sequence whose Esc came long before is not among them."""
+        late, self._late = self._late, False
+        return re.sub(r"^[\[O][0-9;]*[A-Za-z~]", "", text) if late else text
+
+    def _cursor(self, sequence: str) -> tuple[int, int] | None:
+        found = _CURSOR.fullmatch(sequence) if self.expects_cursor else None
+        return (int(found[1]), int(found[2])) if found else None
+
+    def _key(self, sequence: str) -> str:
+        if self.expects_cursor and _CURSOR.fullmatch(sequence):
+            return ""
+        return sequence if _KEY.fullmatch(sequence) else ""
+
+    def _keep(self, rest: str, now: float) -> None:
+        """An unfinished sequence waits for its end; a second Esc after it, or too many bytes, and it was noise."""
+        if len(rest) <= _LONGEST:
+            self._left, self._since = rest, now
