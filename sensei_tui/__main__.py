@@ -38,9 +38,9 @@ def _console() -> int:
 
 
 def sensei_tui() -> None:
-    """`sensei-tui [--site DIR]`: the console on the site here."""
+    """`sensei-tui`: the console on the site here; takes the options of `sensei tui`."""
     if sys.argv[1:] or not _on_terminal():
-        sys.argv.append("tui")
+        sys.argv.insert(1, "tui")
     sensei()
 
 

@@ -6,16 +6,13 @@ import importlib
 import os
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text as RichText
-from textual.app import App
 from textual.binding import Binding
-from textual.filter import LineFilter
-from textual.geometry import Offset
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
@@ -27,12 +24,10 @@ from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.home import HomeScreen
 from sensei_tui.screens.session import Session, Topic
 from sensei_tui.site.site import Site
-from sensei_tui.terminal.driver import LineDriver
-from sensei_tui.terminal.glyphs import AsciiFilter
-from sensei_tui.terminal.profile import PROFILE_VARIABLE, PROFILES, RICH, Profile
-from sensei_tui.widgets.dialogs import Confirm, Pager
+from sensei_tui.terminal.app import TerminalApp
+from sensei_tui.terminal.profile import PLAIN, PROFILE_VARIABLE, PROFILES, RICH, SWITCHED, WORDS, Profile, keep
+from sensei_tui.widgets.dialogs import Choose, Confirm, Pager
 from sensei_tui.widgets.lines import details, labelled, line
-from sensei_tui.widgets.rows import Rows
 
 T = TypeVar("T")
 POLL = 0.5
@@ -56,7 +51,7 @@ def later(name: str) -> Callable[[], Screen[Any]]:
     return make
 
 
-class SenseiApp(App[int]):
+class SenseiApp(TerminalApp):
     """One console on one site."""
 
     CSS_PATH = [Path(__file__).parent / "styles" / "base.tcss", Path(__file__).parent / "styles" / "basic.tcss"]
@@ -86,39 +81,19 @@ class SenseiApp(App[int]):
             return isinstance(message, SenseiApp.Changed) and message.topic == self.topic
 
     def __init__(self, site: Site, profile: Profile = RICH, session: Session | None = None) -> None:
-        self.profile = profile
-        super().__init__(driver_class=LineDriver)
+        super().__init__(profile)
         self.session = session or Session(site, self._announce)
         self.register_theme(SENSEI_THEME)
-
-    @property
-    def cursor_position(self) -> Offset:
-        """Where the terminal's own cursor is to stand: on the row or in the field that has the focus, else nowhere."""
-        focused = self.focused
-        if isinstance(focused, Rows):
-            return focused.cursor_place
-        return self._typing_at if focused is not None and focused.display and focused.can_focus else Offset(0, 0)
-
-    @cursor_position.setter
-    def cursor_position(self, place: Offset) -> None:
-        """Text fields say where they are typed into."""
-        self._typing_at = place
 
     def _announce(self, topic: Topic) -> None:
         self.post_message(self.Changed(topic))
 
     def on_mount(self) -> None:
         """Start watching. Every source of change is a thread that announces a topic."""
-        self._dress()
+        self.use_profile(self.profile)
         for number in (signal.SIGHUP, signal.SIGTERM):
             self._loop_handler(number)
         self.call_after_refresh(self._begin)
-
-    def _dress(self) -> None:
-        """The profile's theme, and its class for the stylesheets."""
-        self.theme = self.profile.theme
-        for name in PROFILES:
-            self.set_class(name == self.profile.name, f"-{name}")
 
     def _begin(self) -> None:
         """After the first picture: threads that load what they need would hold it up."""
@@ -131,11 +106,6 @@ class SenseiApp(App[int]):
         import asyncio
 
         asyncio.get_running_loop().add_signal_handler(number, partial(self.exit, 128 + number))
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's own, then ASCII where the terminal needs it. Colours are reduced by the driver."""
-        own = super().get_line_filters()
-        return [*own, AsciiFilter()] if self.profile.ascii else own
 
     def on_sensei_app_changed(self, event: Changed) -> None:
         """Redraw the visible screen, under a dialog too."""
@@ -188,18 +158,38 @@ class SenseiApp(App[int]):
         name = self.screen.NAME if isinstance(self.screen, SenseiScreen) else "home"
         self.push_screen(Pager(f"Help: {name}", guide_page(name)))
 
-    def action_redraw(self) -> None:
-        """Send everything again: line noise, another program's output."""
-        if isinstance(self._driver, LineDriver):
-            self._driver.redraw()
+    def action_profile(self) -> None:
+        """Choose how to draw: at once, and from now on on this terminal."""
+        choices = [(name, f"{name:<8}{words}") for name, words in WORDS.items()]
+        self.push_screen(Choose("How shall this terminal be drawn?", choices, self.profile.name), self._use_profile)
+
+    def _use_profile(self, name: str | None) -> None:
+        if name is None or name == self.profile.name:
+            return
+        if name == PLAIN.name:
+            self._leave(partial(self._switch, PLAIN))
+        else:
+            self._switch(PROFILES[name])
+
+    def _switch(self, profile: Profile) -> None:
+        keep(os.environ, profile.name)
+        os.environ[PROFILE_VARIABLE] = profile.name
+        if profile is PLAIN:
+            self.exit(SWITCHED)
+            return
+        self.use_profile(profile)
+        self._announce(Topic.OVERVIEW)
 
     async def action_quit(self) -> None:
         """Leave; a run goes on. Unsaved edits are asked about first."""
+        self._leave(partial(self.exit, 0))
+
+    def _leave(self, how: Callable[[], None]) -> None:
         if self._unsaved():
             question = Confirm("Leave without saving the configuration?", "The edits made here would be lost.", "leave")
-            self.push_screen(question, lambda yes: self.exit(0) if yes else None)
+            self.push_screen(question, lambda yes: how() if yes else None)
             return
-        self.exit(0)
+        how()
 
     def _unsaved(self) -> bool:
         stacks = [screen for stack in self._screen_stacks.values() for screen in stack]

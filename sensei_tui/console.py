@@ -18,13 +18,17 @@ def main() -> int:
 
 
 def open_on(site: Site) -> int:
-    """Open the console on a site in this process."""
-    from sensei_tui.terminal.profile import prepare_environment
+    """Open the console on a site in this process, again where another profile is chosen in it."""
+    from sensei_tui.terminal.profile import PLAIN, SWITCHED, prepare_environment
 
-    prepare_environment()
-    from sensei_tui.app import run
-
-    return run(site)
+    while True:
+        if prepare_environment() is PLAIN:
+            from sensei_tui.plain import run
+        else:
+            from sensei_tui.app import run
+        code = run(site)
+        if code != SWITCHED:
+            return code
 
 
 if __name__ == "__main__":

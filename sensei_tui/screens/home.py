@@ -39,9 +39,10 @@ class HomeScreen(SenseiScreen):
         Binding("5", "app.go('history')", "history", show=False),
         Binding("r", "rehearse", "rehearse", id="home.rehearse"),
         Binding("K", "kubeconfig", "kubeconfig", id="home.kubeconfig"),
+        Binding("p", "app.profile", "profile", id="profile"),
         Binding("question_mark", "app.help", "help", id="help"),
+        Binding("q", "app.quit", "quit", id="quit"),
         Binding("ctrl+l", "app.redraw", "redraw", id="redraw"),
-        Binding("ctrl+q", "app.quit", "quit", id="quit"),
     ]
 
     def body(self) -> ComposeResult:
@@ -74,9 +75,10 @@ class HomeScreen(SenseiScreen):
         self.tell(found.version, found.cluster, found.run)
         self.query_one("#next", Text).tell(next_lines(found, self.size.width))
         self.query_one("#steps", Rows).set_rows(step_rows(found))
-        self.query_one("#facts", Text).tell(
-            fact_lines(found, self.session.health, self.session.trouble, self.size.width)
-        )
+        facts = fact_lines(found, self.session.health, self.session.trouble, self.size.width)
+        if self.sensei.profile.ascii:
+            facts += details([("Terminal", f"{self.sensei.line_words}. p: another")], self.size.width)
+        self.query_one("#facts", Text).tell(facts)
 
     @on(Rows.Chosen, "#steps")
     def open_step(self, event: Rows.Chosen) -> None:

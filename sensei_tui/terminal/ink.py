@@ -13,7 +13,7 @@ from sensei_tui.terminal.terminfo import Terminfo
 
 _CAPABILITY = {BOLD: "bold", DIM: "dim", ITALIC: "sitm", UNDERLINE: "smul", REVERSE: "rev"}
 _SGR = re.compile(r"\x1b\[(\d+)m")
-_SYSTEMS = {8: ColorSystem.STANDARD, 16: ColorSystem.STANDARD, 256: ColorSystem.EIGHT_BIT}
+_SYSTEMS = {8: ColorSystem.STANDARD, 16: ColorSystem.STANDARD}
 TRUE_COLOUR = 1 << 24
 
 
@@ -92,7 +92,23 @@ def _reduced(colour: str, colours: int) -> str:
         found = Color.from_rgb(*numbers)
     else:
         return ""
+    if colours == 256 and found.triplet:
+        return f"{kind};5;{_nearest(*found.triplet)}"
     return ";".join(found.downgrade(_SYSTEMS[colours]).get_ansi_codes(foreground=kind == "38"))
+
+
+_CUBE = (0, 95, 135, 175, 215, 255)
+"""Steps of the 6x6x6 colours from 16 on; 24 greys from 8 to 238 follow at 232."""
+
+
+@lru_cache(4096)
+def _nearest(red: int, green: int, blue: int) -> int:
+    """Of the 256 colours, the one that is nearest: dark shades are greys, not a step of a cube that begins at 95."""
+    steps = [min(range(6), key=lambda step: abs(_CUBE[step] - value)) for value in (red, green, blue)]
+    grey = max(0, min(23, round((0.3 * red + 0.6 * green + 0.1 * blue - 8) / 10)))
+    cube = sum((_CUBE[step] - value) ** 2 for step, value in zip(steps, (red, green, blue), strict=True))
+    shade = sum((8 + 10 * grey - value) ** 2 for value in (red, green, blue))
+    return 232 + grey if shade < cube else 16 + 36 * steps[0] + 6 * steps[1] + steps[2]
 
 
 def looks_blank(text: str, cell_pen: Pen, pen: Pen) -> bool:

@@ -11,12 +11,14 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 
 from sensei_tui.terminal.line import Tty, tty_of, utf8_by_probe
-from sensei_tui.terminal.memory import recall
+from sensei_tui.terminal.memory import recall, remember
 from sensei_tui.terminal.terminfo import Terminfo, load
 
 PROFILE_VARIABLE = "SENSEI_PROFILE"
 SPEED_VARIABLE = "SENSEI_LINE_SPEED"
 SIZE_VARIABLE = "SENSEI_SIZE"
+SWITCHED = -1
+"""In place of an exit code: another profile was chosen, and the console is to be opened again."""
 SLOW_LINE = 115_200
 """Bits per second up to which a line is treated as a serial one."""
 
@@ -54,6 +56,15 @@ BASIC = Profile("basic", ascii=True, colours=16, theme="ansi-dark", fps=15, firs
 SERIAL = Profile("serial", ascii=True, colours=0, theme="ansi-dark", fps=10)
 PLAIN = Profile("plain", ascii=True, colours=0, theme="ansi-dark", fps=1)
 PROFILES = {profile.name: profile for profile in (RICH, BASIC, SERIAL, PLAIN)}
+
+
+WORDS = {
+    "rich": "colour, all characters, mouse",
+    "basic": "16 colours, ASCII",
+    "serial": "no colour, ASCII, fewest bytes",
+    "plain": "lines and numbered answers, no cursor: for printers, logs and screen readers",
+}
+"""What a profile is, for those who choose."""
 
 
 def usable(terminfo: Terminfo | None) -> bool:
@@ -96,8 +107,7 @@ def operators_locale(environ: Mapping[str, str]) -> dict[str, str]:
 def prepare_environment(environ: MutableMapping[str, str] | None = None) -> Profile:
     """Choose the profile and set what Textual reads at import. Returns the profile."""
     environ = os.environ if environ is None else environ
-    tty = tty_of(sys.stdin.fileno()) if sys.stdin and sys.stdin.isatty() else None
-    profile = choose(environ, tty)
+    profile = choose(environ, _standard_tty())
     environ.update(_textual_settings(profile))
     # Colours are the driver's: without this, Textual would send greys instead.
     environ.pop("NO_COLOR", None)
@@ -119,6 +129,16 @@ def choose(environ: Mapping[str, str], tty: Tty | None) -> Profile:
 def _may_hide_utf8(environ: Mapping[str, str]) -> bool:
     """Whether the locale says no UTF-8 and the terminal may know better: SSH often carries TERM and not LANG."""
     return not utf8(environ) and environ.get("TERM", "").startswith(_UTF8_TERMS)
+
+
+def keep(environ: Mapping[str, str], profile: str) -> None:
+    """Remember a choice for the terminal on the standard input; an empty name forgets it."""
+    if tty := _standard_tty():
+        remember(tty.key(environ.get("TERM", "")), profile)
+
+
+def _standard_tty() -> Tty | None:
+    return tty_of(sys.stdin.fileno()) if sys.stdin and sys.stdin.isatty() else None
 
 
 def said_speed(environ: Mapping[str, str]) -> int | None:
