@@ -20,6 +20,7 @@ from sensei_tui.plain.words import in_plain, own
 from sensei_tui.screens.draft import LEAVE, Draft
 from sensei_tui.screens.session import Session, Topic
 from sensei_tui.site.site import Site
+from sensei_tui.terminal.profile import SWITCHED
 from sensei_tui.widgets.lines import Line, labelled
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class Goto(Exception):
     def __init__(self, page: str) -> None:
         super().__init__(page)
         self.page = page
+
+
+class Switched(Exception):
+    """Another profile was chosen: the console is to be opened again."""
 
 
 class Console:
@@ -87,6 +92,8 @@ class Console:
             self._pages()
         except Left as left:
             return self._left(left)
+        except Switched:
+            return SWITCHED
         except KeyboardInterrupt:
             return self._left(Left())
         finally:
@@ -127,7 +134,7 @@ class Console:
             except Goto as goto:
                 page = goto.page
                 continue
-            if page == "home" and self._may_leave():
+            if page == "home" and self.may_leave():
                 return
             page = "home"
 
@@ -136,7 +143,8 @@ class Console:
         page: Page = getattr(module, f"{name.capitalize()}Page")(self)
         return page
 
-    def _may_leave(self) -> bool:
+    def may_leave(self) -> bool:
+        """Unsaved edits are asked about first."""
         return not self.dirty or self.confirm(*LEAVE)
 
     def _left(self, left: Left) -> int:

@@ -145,7 +145,6 @@ class DeployPage(Page):
     def _follow(self, attempt: int = 1) -> bool:
         """Until the run ends, or Enter; what was typed is the next answer."""
         directory = self._directory()
-        self.talk.say("Enter gives the prompt back; the run goes on without you.")
         typed = follow(self.talk, directory, self.console.told, attempt=attempt)
         self.session.poll()
         self.session.refresh()

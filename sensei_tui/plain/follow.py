@@ -22,6 +22,15 @@ def follow(talk: Talk, directory: RunDirectory, told: dict[str, int], *, attempt
     Returns None when it has ended; what was typed (it may be empty) when Enter, or Ctrl-C, asked for the prompt.
     Raises Left at the end of input: the run goes on.
     """
+    try:
+        return _follow(talk, directory, told, attempt)
+    except KeyboardInterrupt:
+        talk.say()
+        return ""
+
+
+def _follow(talk: Talk, directory: RunDirectory, told: dict[str, int], attempt: int) -> str | None:
+    talk.say("Enter gives the prompt back; the run goes on without you.")
     printer, follower = RunLines(directory.plan), Follower(directory.journal)
     view, last = first_view(directory.id, directory.plan), told.get(directory.id, 0)
     while True:
@@ -33,22 +42,14 @@ def follow(talk: Talk, directory: RunDirectory, told: dict[str, int], *, attempt
             texts = printer.event(event, view) if event.seq in settled else []
             for text in texts if event.seq > last else []:
                 talk.say(text, HANG)
-        told[directory.id] = view.seq
+            told[directory.id] = max(last, view.seq)
         view = reduce(view, (), alive=alive)
         if view.state not in GOING and (view.attempts >= attempt or not alive):
             for text in end_lines(view):
                 talk.say(text, 9)
             return None
-        if (typed := _typed(talk)) is not None:
+        if (typed := talk.wait(POLL)) is not None:
             return typed
-
-
-def _typed(talk: Talk) -> str | None:
-    try:
-        return talk.wait(POLL)
-    except KeyboardInterrupt:
-        talk.say()
-        return ""
 
 
 def _settled(events: Sequence[Event]) -> set[int]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from sensei_tui.plain.page import AGAIN, Page
+from sensei_tui.base.errors import SenseiError
+from sensei_tui.plain.console import Switched
+from sensei_tui.plain.page import AGAIN, Away, Page
+from sensei_tui.plain.talk import Back
+from sensei_tui.screens.base import Key
 from sensei_tui.screens.home import (
     KUBECONFIG,
     KUBECONFIG_HINT,
@@ -15,6 +20,8 @@ from sensei_tui.screens.home import (
     readable,
     step_rows,
 )
+from sensei_tui.terminal.profile import PLAIN, PROFILE_VARIABLE, WORDS, keep, usable
+from sensei_tui.terminal.terminfo import load
 from sensei_tui.widgets.lines import Line
 from sensei_tui.widgets.rows import Row
 
@@ -25,6 +32,10 @@ class HomePage(Page):
     NAME = "home"
     SCREEN = HomeScreen
     BY_ROW = frozenset({"open"})
+    EXTRA = (
+        Key("p", "profile", "draw the console in another way on this terminal"),
+        Key("q", "quit", "leave; a run goes on"),
+    )
     WORDS = {"rehearse": "practise on the simulated cluster", "kubeconfig": "name the cluster's kubeconfig"}
 
     def update(self) -> None:
@@ -54,6 +65,25 @@ class HomePage(Page):
     def open(self, key: str) -> bool:
         self.console.go(key)
         return False
+
+    def do_profile(self) -> bool:
+        """Another way to draw, where the terminal has a cursor that can be moved."""
+        choices = [(name, f"{name:<8}{words}") for name, words in WORDS.items()]
+        name = self.console.choose("How shall this terminal be drawn?", choices)
+        if name == PLAIN.name:
+            return False
+        if not (self.talk.on_terminal and usable(load(os.environ.get("TERM", "")))):
+            why = f"a screen cannot be drawn on a terminal of kind {os.environ.get('TERM') or '(none)'!r}"
+            raise SenseiError("This terminal stays plain.", why=why, remedy="Set TERM to what the terminal is.")
+        if not self.console.may_leave():
+            raise Back
+        keep(os.environ, name)
+        os.environ[PROFILE_VARIABLE] = name
+        raise Switched
+
+    def do_quit(self) -> bool:
+        """Leave; a run goes on."""
+        raise Away
 
     def do_rehearse(self) -> bool:
         """Use the simulated cluster."""

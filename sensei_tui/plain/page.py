@@ -24,6 +24,10 @@ AGAIN = True
 """What an action returns when the page is another one now."""
 
 
+class Away(Exception):
+    """The page is left, as by 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One numbered line: a row or an action."""
@@ -108,11 +112,13 @@ class Page:
                 answer = pending or self.talk.ask(f"{self.NAME.capitalize()}>")
             except (Back, KeyboardInterrupt):
                 return
-            pending = ""
             if answer.strip() == "0":
                 return
-            if not answer.strip() or self._guarded(partial(self.answer, answer)):
-                pending = self._shown()
+            try:
+                again = not answer.strip() or self._guarded(partial(self.answer, answer))
+            except Away:
+                return
+            pending = self._shown() if again else ""
 
     def _shown(self) -> str:
         """See `_show`; what cannot be shown is told, Ctrl-C stops a long list."""

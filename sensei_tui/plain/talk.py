@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from sensei_tui.plain.words import folded
+from sensei_tui.terminal.profile import said_size
 
 NARROWEST = 40
 LONGEST = 65_536
@@ -152,5 +153,7 @@ def _as_it_is() -> Iterator[None]:
 
 def _size(sink: int) -> tuple[int, int]:
     """Columns and lines; 80 where unknown, and 0 lines."""
+    if named := said_size(os.environ):
+        return named
     known = shutil.get_terminal_size((0, 0)) if sink == 1 else os.terminal_size((0, 0))
     return known.columns or 80, known.lines

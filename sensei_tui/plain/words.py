@@ -52,8 +52,9 @@ def state_first(content: Line) -> Line:
 
 
 def fitting(text: str, width: int) -> str:
-    """A row whose columns make it wider than the line, without the blanks between them."""
-    return text if len(text) <= width else re.sub(r" {3,}", "  ", text)
+    """A row that only its columns make wider than the line, without the blanks between them."""
+    narrow = re.sub(r" {3,}", "  ", text)
+    return narrow if len(narrow) <= width < len(text) else text
 
 
 def folded(text: str, width: int, hang: int = 0) -> list[str]:
