@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.bench import line
 from tests.bench.crowd import measure
 from tests.bench.install import Installs
 from tests.bench.measure import HEAD, Cost, Ratio, Work, adopt_orphans, alternated, stopwatch
@@ -109,7 +110,9 @@ def main() -> int:
         print(ratio.row())
     print(f"\nSeconds of the run's steps: {shares}\n")
     print("\n".join(crowd()))
-    return 0 if all(ratio.met for ratio in table) else 1
+    slow, met = line.measure()
+    print("", *slow, sep="\n")
+    return 0 if met and all(ratio.met for ratio in table) else 1
 
 
 if __name__ == "__main__":

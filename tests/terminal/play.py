@@ -23,7 +23,7 @@ VARIANTS = {
 """Name -> module and environment. All start on Health; `pager` opens the log over the whole screen, Esc closes it."""
 _DROPPED = ("COLORTERM", "LC_", "NO_COLOR", "SENSEI_", "TEXTUAL_", "ESCDELAY", "COLUMNS", "LINES")
 """Beginnings of variables that would make two runs differ."""
-FILLED = shows("DEGRADED", "Workers", "Esc home")
+FILLED = shows("DEGRADED", "Workers", "dashboard-7c9d-1", "Esc home")
 """Health stands on the screen."""
 
 
