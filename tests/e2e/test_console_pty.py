@@ -62,7 +62,9 @@ def test_install_on_a_vt100_killed_in_the_middle_and_attached_again(found: SiteU
         second.wait_for("What to do next:  Nothing: Sensei 1.0.0 is deployed")
         second.press("4")
         second.wait_for("all 13 components ready")
-        second.press("ctrl+q")
+        second.press("escape")
+        second.wait_for("What to do next:")
+        second.press("q")
         assert second.wait_end() == 0
         seen = (bytes(second.raw) + bytes(third.raw)).decode(errors="replace")
         assert API_KEY not in seen
@@ -153,13 +155,19 @@ def test_esc_never_loses_an_edit(found: SiteUnderTest) -> None:
         screen.wait_for("What to do next:")
         screen.press("1")
         screen.wait_for("sensei.prod.internal", "not saved")
-        screen.press("ctrl+q")
+        screen.press("escape")
+        screen.wait_for("What to do next:")
+        screen.press("q")
         screen.wait_for("Leave without saving")
         screen.press("n")
+        screen.press("1")
+        screen.wait_for("sensei.prod.internal", "not saved")
         screen.press("s")
         screen.wait_for("saved", gone="not saved")
         assert "domain: sensei.prod.internal" in (found.site.root / "values.yaml").read_text()
-        screen.press("ctrl+q")
+        screen.press("escape")
+        screen.wait_for("What to do next:")
+        screen.press("q")
         assert screen.wait_end() == 0
 
 
