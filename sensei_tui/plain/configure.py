@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.plain.page import AGAIN, Page
 from sensei_tui.plain.talk import Back
+from sensei_tui.plain.words import is_number
 from sensei_tui.plain.yamltext import YamlText
 from sensei_tui.screens import draft as form
 from sensei_tui.screens.base import Key
@@ -28,6 +29,7 @@ class ValuesPage(Page):
 
     NAME = "configure"
     SCREEN = ConfigureScreen
+    OFFERS: ClassVar[tuple[str, ...] | None] = ()
     STATE_FIRST = False
     WORDS: ClassVar[dict[str, str]] = {
         "yaml": "the files themselves, line by line", "save": "save the edits", "revert": "take back every edit",
@@ -211,7 +213,7 @@ class YamlPage(ValuesPage):
 
     def _place(self, answer: str) -> str:
         last = len(self.file.lines)
-        good = answer.isdecimal() and len(answer) < 9 and int(answer) <= last
+        good = is_number(answer) and len(answer) < 9 and int(answer) <= last
         return "" if good else f"A line's number, from 0 to {last}."
 
     def do_delete(self, key: str) -> bool:

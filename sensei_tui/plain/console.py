@@ -16,7 +16,7 @@ from sensei_tui.base import clock
 from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.plain.news import News
 from sensei_tui.plain.talk import Back, Left, Talk
-from sensei_tui.plain.words import in_plain, own
+from sensei_tui.plain.words import in_plain, is_number, own
 from sensei_tui.screens.draft import LEAVE, Draft
 from sensei_tui.screens.session import Session, Topic
 from sensei_tui.site.site import Site
@@ -57,8 +57,8 @@ class Console:
         self.news = News(self.session)
         self.told: dict[str, int] = {}
         """Of every run that was followed here, the last event that was printed."""
-        self.attach = 0
-        """The attempt of the watched run that Deploy is to follow at once; 0: none."""
+        self.attach: int | None = None
+        """The attempt of the watched run that Deploy is to follow at once; 0: the run is shown, not followed."""
         self._draft: Draft | None = None
         talk.news = self._news
 
@@ -212,7 +212,7 @@ class Console:
             answer = self.talk.ask("Number (Enter: none):").strip()
             if answer in ("", "0"):
                 raise Back
-            if answer.isdecimal() and int(answer) <= len(choices):
+            if is_number(answer) and 0 < int(answer[:9]) <= len(choices):
                 return choices[int(answer) - 1][0]
             self.talk.say(f"There is no {answer[:20]!r} here: a number from 1 to {len(choices)}.")
 

@@ -41,10 +41,10 @@ class DeployPage(Page):
 
     def enter(self) -> None:
         """With nothing to show, a plan is made; a run that was attached to is followed."""
-        attempt, self.console.attach = self.console.attach, 0
+        attempt, self.console.attach = self.console.attach, None
         if attempt:
             self._follow(attempt)
-        elif screen.wants_plan(self.session):
+        elif attempt is None and screen.wants_plan(self.session):
             self.do_plan()
 
     def title(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ class HealthPage(Page):
 
     NAME = "health"
     SCREEN = screen.HealthScreen
+    CLOSE = True
     ON_ROW = frozenset({"logs", "describe", "yaml"})
     WORDS = {
         "logs": "a pod's last log lines", "describe": "an object in words, with its events",

@@ -57,6 +57,8 @@ class HistoryPage(Page):
         """Watch this run on Deploy; one that goes on is followed."""
         directory = self._run(key).directory
         self.session.follow(directory)
+        # A plan that was not started would be shown instead of the run; n makes it again.
+        self.session.plan, self.console.attach = None, 0
         run = self.session.run
         if run is not None and run.state in GOING:
             self.console.told.setdefault(run.id, run.seq)

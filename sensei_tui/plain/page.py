@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.plain.talk import Back
-from sensei_tui.plain.words import fitting, own, state_first, text_of
+from sensei_tui.plain.words import fitting, is_number, own, state_first, text_of
 from sensei_tui.screens.base import Key, SenseiScreen, keys_of
 from sensei_tui.screens.help import guide_page
 from sensei_tui.widgets.lines import Line
@@ -54,6 +54,8 @@ class Page:
     EXTRA: ClassVar[tuple[Key, ...]] = ()
     """Actions that only this console needs."""
     STATE_FIRST: ClassVar[bool] = True
+    CLOSE: ClassVar[bool] = False
+    """Columns may stand closer where a row would not fit."""
     INDENTED: ClassVar[bool] = False
     """Blanks in front of a row mean something."""
     ROWS_AT_MOST: ClassVar[int] = 200
@@ -181,7 +183,8 @@ class Page:
 
     def _row_text(self, row: Row) -> str:
         text = text_of(state_first(row.line) if self.STATE_FIRST else row.line)
-        text = text if self.INDENTED else fitting(text.strip(), self.talk.width - 5)
+        text = text if self.INDENTED else text.strip()
+        text = fitting(text, self.talk.width - 5) if self.CLOSE else text
         return f"{self._number(Entry(row=row.key)):>3}  {text}" if row.key else f"     {text}"
 
     def _number(self, entry: Entry) -> int:
@@ -222,7 +225,7 @@ class Page:
 
     def _entry(self, text: str) -> Entry | None:
         """What a number or a letter stands for; a letter in either case where there is only one."""
-        if text.isdecimal():
+        if is_number(text):
             number = int(text) if len(text) < 6 else 0
             return self._entries[number - 1] if 0 < number <= len(self._entries) else None
         keys = self.keys()
@@ -244,7 +247,7 @@ class Page:
             answer = answer or self.talk.ask("Which? The number of its line (Enter: none):").strip()
             if answer in ("", "0"):
                 raise Back
-            entry = self._entry(answer) if answer.isdecimal() else None
+            entry = self._entry(answer) if is_number(answer) else None
             if entry is not None and entry.row:
                 return entry.row
             self.talk.say(f"There is no row {answer[:20]!r}.")

@@ -51,6 +51,11 @@ def state_first(content: Line) -> Line:
     return (f"{text.strip():<{max(6, len(text))}} ", role), *spans
 
 
+def is_number(text: str) -> bool:
+    """Digits, as they are on every keyboard."""
+    return text.isascii() and text.isdecimal()
+
+
 def fitting(text: str, width: int) -> str:
     """A row that only its columns make wider than the line, without the blanks between them."""
     narrow = re.sub(r" {3,}", "  ", text)
