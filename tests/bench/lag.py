@@ -86,16 +86,20 @@ def _boxed(play: Play, cost: Callable[[str, Callable[[], object]], int]) -> int:
     return cost("-0044", lambda: play.do("log"))
 
 
-def lags(variant: str, **line: Any) -> tuple[Lag, Lag, Lag]:
-    """The first picture from its first byte on; a key, idle; a key under CHURN. `line` as Line takes it."""
+def lags(variant: str, **line: Any) -> tuple[Lag, Lag, Lag, float]:
+    """The first picture from its first byte on; a key, idle; a key under CHURN; the loop's gap in CHURN, all in seconds.
+
+    `line` as Line takes it.
+    """
     with Play(variant, **line) as play:
         play.line.until(lambda now: now.bytes_since_mark > 0, LIMIT)
         first = Lag((play.line.until(FILLED, 2 * LIMIT),))
         play.line.settle(1.0, 2 * LIMIT)
         idle = _keys(play.line, KEYS, lambda: play.line.settle(0.7, LIMIT))
+        play.do("forget")
         play.do("churn", CHURN, 600)
         play.line.listen(LED_IN)
-        return first, idle, _keys(play.line, KEYS, lambda: play.line.listen(0.9))
+        return first, idle, _keys(play.line, KEYS, lambda: play.line.listen(0.9)), play.gap()
 
 
 def deploy_lag(variant: str, **line: Any) -> Lag:

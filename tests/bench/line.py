@@ -40,6 +40,8 @@ LINES: tuple[tuple[str, dict[str, Any], float | None, Sequence[str]], ...] = (
     ("9600, speed unknown and no query answered", {"rate": SLOW, "answers": False}, None, ("ours",)),
 )
 """What the line is, the options of Line, the seconds a key may take under churn, who is measured on it."""
+GAP = 0.25
+"""Seconds the loop may stand still: a key pressed then waits as long."""
 
 
 def nothing(line: Line) -> None:
@@ -48,8 +50,8 @@ def nothing(line: Line) -> None:
 
 WAYS: tuple[tuple[str, Deed, Deed, float | None, float | None], ...] = (
     ("churn, line moving", nothing, nothing, None, None),
-    ("churn, Ctrl-S", lambda line: line.press("ctrl+s"), lambda line: line.press("ctrl+q"), 0.25, 0),
-    ("churn, line standing still", Line.hold, Line.flow, 0.25, None),
+    ("churn, Ctrl-S", lambda line: line.press("ctrl+s"), lambda line: line.press("ctrl+q"), GAP, 0),
+    ("churn, line standing still", Line.hold, Line.flow, GAP, None),
 )
 """What happens to the line, and the most seconds the loop may stand still and bytes that may come meanwhile."""
 
@@ -109,21 +111,23 @@ def waited(variants: Sequence[str]) -> list[Figure]:
             Figure(f"first picture: {what}", "s", None),
             Figure(f"key, idle: {what}", "s", None),
             Figure(f"key under churn: {what}", "s", goal),
+            Figure(f"loop gap under churn: {what}", "s", GAP),
             Figure(f"key under churn, on Deploy: {what}", "s", goal),
         )
         for variant in (name for name in measured if name in variants):
-            found = [*_lags(variant, line), *([_deploy(line, variant)] if variant in CONSOLES else [])]
+            found: list[Value] = [*_lags(variant, line), *([_deploy(line, variant)] if variant in CONSOLES else [])]
             for figure, value in zip(rows, found, strict=False):
                 figure.values[variant] = value
         figures += [figure for figure in rows if figure.values]
     return figures
 
 
-def _lags(variant: str, line: dict[str, Any]) -> tuple[Lag, Lag, Lag]:
+def _lags(variant: str, line: dict[str, Any]) -> tuple[Lag, Lag, Lag, float]:
     try:
         return lags(variant, **line)
     except NotSeen:  # not even the first picture
-        return Lag((math.inf,)), Lag((math.inf,)), Lag((math.inf,))
+        never = Lag((math.inf,))
+        return never, never, never, math.inf
 
 
 def _deploy(line: dict[str, Any], variant: str) -> Lag:

@@ -104,6 +104,8 @@ def test_the_stage_changes_one_cell_adds_lines_and_tells_its_gap(play: Play) -> 
 def test_a_resize_reaches_the_program(play: Play) -> None:
     play.line.resize(132, 43)
     play.line.until("Vector DB")
-    play.line.press("ctrl+q")
+    play.line.press("escape")
+    play.line.until("What to do next:")
+    play.line.press("q")
     assert play.line.wait_end() == 0
     assert play.line.modes == play.line.modes_before

@@ -42,7 +42,7 @@ class Program:
     def draw(self) -> None:
         """All lines; `refresh` sends what differs."""
         height, width = self.window.getmaxyx()
-        shown = self.log(height) if self.twin.screen == "log" else self.listed(height, width)
+        shown = self.log(height, width) if self.twin.screen == "log" else self.listed(height, width)
         self.window.erase()
         for y, content in enumerate(shown):
             x = 0
@@ -62,11 +62,15 @@ class Program:
         rows = self.twin.rows()[self.top : self.top + room]
         blank = [line()] * (room - len(rows))
         body = [*rows, *blank, *below] if self.twin.screen == "health" else [*rows, *below, *blank]
-        return [*head, *body, self.twin.keys()]
+        return [*head, *body, self.twin.keys(width)]
 
-    def log(self, height: int) -> list[Line]:
+    def log(self, height: int, width: int) -> list[Line]:
         """The last lines of the log."""
-        return [line(("Sensei | log of run 0001", "title")), *self.twin.log_lines()[2 - height :], self.twin.keys()]
+        return [
+            line(("Sensei | log of run 0001", "title")),
+            *self.twin.log_lines()[2 - height :],
+            self.twin.keys(width),
+        ]
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class Listed(urwid.Frame[Any, Any, Any]):
         self.rows.show(twin.rows())
         self.rows.set_focus(twin.place)
         self.below.show(twin.below(WIDTH))
-        self.keys.set_text(markup(twin.keys()))
+        self.keys.set_text(markup(twin.keys(WIDTH)))
 
 
 class Program:
@@ -105,7 +105,7 @@ class Program:
         if self.twin.screen == "log":
             self.log.show(self.twin.log_lines())
             self.log.set_focus(len(self.log.walker) - 1)
-            self.log_keys.set_text(markup(self.twin.keys()))
+            self.log_keys.set_text(markup(self.twin.keys(WIDTH)))
             self.loop.widget = self.log_frame
             return
         frame = self.frames[self.twin.screen]

@@ -8,22 +8,41 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
+from textual.binding import Binding, BindingType
+
 from sensei_tui.base import clock
+from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.deploy import log_line
-from sensei_tui.screens.health import board_rows, detail_lines, headline
-from sensei_tui.screens.home import fact_lines, next_lines, step_rows
-from sensei_tui.widgets.lines import Line, line, span
+from sensei_tui.screens.health import HealthScreen, board_rows, detail_lines, headline
+from sensei_tui.screens.home import HomeScreen, fact_lines, next_lines, step_rows
+from sensei_tui.widgets.bars import key_name
+from sensei_tui.widgets.dialogs import Pager
+from sensei_tui.widgets.lines import Line, details, line, span
 from sensei_tui.widgets.rows import Row
 from tests.screens.pictures import overview
 from tests.terminal.feed import Feed
 
 SIDE = 9
 """Lines of the rule and the detail below the board."""
-KEYS = {
-    "home": " Enter open  1-5 go  r rehearse  K kubeconfig  ? help  ^L redraw  ^Q quit",
-    "health": " l logs  d describe  y yaml  f dashboard  c p s n views  ? help  Esc home",
-    "log": " Esc back  PgDn page down  PgUp page up  Home start  End end",
+TERMINAL = "serial (no colour, ASCII, fewest bytes). p: another"
+"""What the console says of a vt100 whose speed it does not know."""
+KEYS: dict[str, list[BindingType]] = {
+    "home": HomeScreen.BINDINGS,
+    "health": [*HealthScreen.BINDINGS, *SenseiScreen.BINDINGS],
+    "log": Pager.BINDINGS,
 }
+
+
+def key_line(bindings: list[BindingType], width: int) -> Line:
+    """The keys that are shown, as many as fit."""
+    text = " "
+    for item in bindings:
+        if isinstance(item, Binding) and item.show:
+            more = f"{item.key_display or key_name(item.key)} {item.description}  "
+            if len(text) + len(more) > width:
+                break
+            text += more
+    return line(text.rstrip())
 
 
 class Twin:
@@ -95,13 +114,14 @@ class Twin:
     def below(self, width: int) -> list[Line]:
         """Home's facts; on Health the rule and the detail of the row under the cursor, exactly SIDE lines."""
         if self.screen == "home":
-            return fact_lines(overview("trouble"), self.feed.health, "", width)
+            facts = fact_lines(overview("trouble"), self.feed.health, "", width)
+            return [*facts, *details([("Terminal", TERMINAL)], width)]
         found = detail_lines(self.feed.health, "components", self._cursors["health"], width)[: SIDE - 1]
         return [line("-" * width), *found, *[line()] * (SIDE - 1 - len(found))]
 
-    def keys(self) -> Line:
+    def keys(self, width: int) -> Line:
         """The last line."""
-        return line(KEYS[self.screen])
+        return key_line(KEYS[self.screen], width)
 
     def log_lines(self) -> list[Line]:
         """The whole log."""
