@@ -260,7 +260,8 @@ def open_on(site: Site) -> int:
     talk = Talk()
     before = [(number, signal.signal(number, _hang_up)) for number in (signal.SIGHUP, signal.SIGTERM)]
     try:
-        return Console(site, talk).run()
+        with talk.waking():
+            return Console(site, talk).run()
     except Exception:  # noqa: BLE001 - the last place: a defect is told without the values of variables
         talk.say("A defect in sensei ended this console. Runs go on.\n" + traceback.format_exc(limit=-8))
         return int(ExitCode.INTERNAL)

@@ -66,6 +66,8 @@ class Page:
         self.talk, self.session = console.talk, console.session
         self.filter = ""
         self._entries: list[Entry] = []
+        self._pending = ""
+        """What was answered where more of a text was offered: the next answer."""
 
     # What subclasses say.
 
@@ -108,29 +110,35 @@ class Page:
     def visit(self) -> None:
         """Show it and answer until the operator goes back. Raises Goto, Left."""
         self._guarded(self.enter)
-        pending = self._shown()
+        self._shown()
         while True:
             try:
-                answer = pending or self.talk.ask(f"{self.NAME.capitalize()}>")
+                answer = self._pending or self.talk.ask(f"{self.NAME.capitalize()}>")
             except (Back, KeyboardInterrupt):
                 return
+            self._pending = ""
             if answer.strip() == "0":
                 return
             try:
                 again = not answer.strip() or self._guarded(partial(self.answer, answer))
             except Away:
                 return
-            pending = self._shown() if again else ""
+            if again:
+                self._shown()
 
-    def _shown(self) -> str:
+    def _shown(self) -> None:
         """See `_show`; what cannot be shown is told, Ctrl-C stops a long list."""
         try:
-            return self._show()
+            self._show()
         except (SenseiError, OSError) as error:
             self.console.tell(error)
         except KeyboardInterrupt:
             self.talk.say()
-        return ""
+
+    def _print(self, texts: Iterable[str], hang: int) -> None:
+        """Many lines; an answer where more was offered is the next answer."""
+        answer = self.talk.show(texts, hang)
+        self._pending = answer if answer != "0" else ""
 
     def _guarded(self, do: Callable[[], object]) -> bool:
         """Do it; an error is told, Ctrl-C leads back to the prompt."""
@@ -144,8 +152,8 @@ class Page:
             self.talk.say()
         return False
 
-    def _show(self) -> str:
-        """The whole page. Returns the answer that was given where more was offered."""
+    def _show(self) -> None:
+        """The whole page."""
         self.session.poll()
         self.update()
         self.console.news.mark()
@@ -154,14 +162,13 @@ class Page:
         self._entries, texts = [], [*own(self.head())]
         texts += self._row_texts()
         texts += ["", *foot] if (foot := own(self.foot())) else []
-        answer = self.talk.show(texts, 5)
+        self._print(texts, 5)
         self._show_actions()
-        return "" if answer == "0" else answer
 
     def _show_actions(self) -> None:
         actions = [f"{self._number(Entry(action=key)):>3}  {key.key}  {self.words(key)}" for key in self._actions()]
-        if actions:
-            self.talk.show(["", *actions], 8)
+        if actions and not self._pending:
+            self._print(["", *actions], 8)
 
     def renumber(self) -> None:
         """The rows are others now and are not shown again: only the actions, with their new numbers."""
@@ -208,7 +215,7 @@ class Page:
         """Do what was answered. True: show the page again."""
         first, _, second = text.strip().partition(" ")
         if first == "?":
-            self.talk.show(own(guide_page(self.NAME)))
+            self._print(own(guide_page(self.NAME)), 2)
             return False
         if first.startswith("/") and len(text.strip()) > 1:
             return self._set_filter(text.strip()[1:].strip())
@@ -265,8 +272,5 @@ class Page:
         """A text over several lines under its title; `outside` text is shown as it is."""
         self.talk.say()
         self.talk.say(f"-- {title}")
-        if outside:
-            self.talk.show((text_of(content) for content in lines), 2)
-        else:
-            self.console.show(lines)
+        self._print((text_of(content) for content in lines) if outside else own(lines), 2)
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import select
 import shutil
+import signal
 import termios
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -44,6 +45,7 @@ class Talk:
         self.width = max(NARROWEST, columns) - 1
         """One less than the line has: a full line would be broken once more by some printers."""
         self._since = 0
+        self._wake: int | None = None
         self.news: Callable[[], Iterable[str]] = tuple
 
     # Out.
@@ -113,16 +115,40 @@ class Talk:
         return answer
 
     def wait(self, seconds: float | None) -> str | None:
-        """A line if one is typed in time (None: however long it takes). Raises Left at the end of input."""
+        """A line if one is typed in time (None: however long it takes), or nothing after a signal.
+
+        Raises Left at the end of input.
+        """
         while b"\n" not in self._typed and not self._ended:
-            ready, _, _ = select.select([self._source], [], [], seconds)
-            if not ready:
+            waker = [] if self._wake is None else [self._wake]
+            ready, _, _ = select.select([self._source, *waker], [], [], seconds)
+            if self._source not in ready:
+                self._woken(ready)
                 return None
             self._read()
         if not self._typed:
             raise Left
         line, _, self._typed = self._typed.partition(b"\n")
         return line[:LONGEST].decode("utf-8", "replace").rstrip("\r")
+
+    def _woken(self, ready: list[int]) -> None:
+        """A signal came: its handler runs before the next line of Python does."""
+        if self._wake in ready:
+            os.read(self._wake, 512)
+
+    @contextmanager
+    def waking(self) -> Iterator[None]:
+        """Signals end a wait, even one that comes just before it or is delivered to another thread."""
+        self._wake, sink = os.pipe()
+        os.set_blocking(sink, False)
+        before = signal.set_wakeup_fd(sink, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            for handle in (self._wake, sink):
+                os.close(handle)
+            self._wake = None
 
     def _read(self) -> None:
         try:
