@@ -18,8 +18,9 @@ from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 
+from sensei_tui.terminal.guard import Guard
 from sensei_tui.terminal.ink import Ink
-from sensei_tui.terminal.keys import NEAR, SPLIT, Arrived, Keys
+from sensei_tui.terminal.keys import ESC, NEAR, SPLIT, Arrived, Keys
 from sensei_tui.terminal.line import Tty, tty_of
 from sensei_tui.terminal.output import Output
 from sensei_tui.terminal.pace import AnswerPace, Pace, SpeedPace, Unpaced
@@ -54,6 +55,7 @@ class LineDriver(LinuxDriver):
         self._asked_at = float("-inf")
         self._keys = Keys(patience=self._patience)
         columns, rows = self._get_terminal_size()
+        self._guard: Guard | None = None
         self.output = Output(_STDERR, self._terminfo, self._ink(), self._pace(), columns, rows)
 
     # What the terminal is, and is told.
@@ -91,7 +93,7 @@ class LineDriver(LinuxDriver):
         """The terminal as it was: its own screen again, or ours cleared."""
         modes = (_MOUSE[1] if self._profile.mouse else "") + (_PASTE[1] if self._pastes else "")
         left = self._terminfo.text("rmcup") or self._terminfo.text("clear")
-        return f"\x1b[m{modes}{self._terminfo.text('cnorm')}{left}"
+        return f"{self.output.at_rest}{modes}{self._terminfo.text('cnorm')}{left}"
 
     # Textual's calls.
 
@@ -101,6 +103,8 @@ class LineDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """See Driver. Also after a suspension: everything is sent again."""
+        if self._guard is None and self._tty.name:
+            self._guard = Guard(self._tty, self._farewell())
         self.output.start(self._greeting())
         super().start_application_mode()  # type: ignore[no-untyped-call]
         with suppress(termios.error):
@@ -114,6 +118,9 @@ class LineDriver(LinuxDriver):
         """See Driver."""
         self.output.stop(self._farewell())
         super().stop_application_mode()
+        if self._guard is not None:
+            self._guard.dismiss()
+            self._guard = None
 
     @classmethod
     def _patch_iflag(cls, attrs: int) -> int:
@@ -175,15 +182,14 @@ class LineDriver(LinuxDriver):
             self._size_said(found.cursor)
         elif self._keys.expects_cursor and time.monotonic() - self._asked_at > SIZE_PATIENCE:
             self._keys.expects_cursor = False
-        if not found.keys:
-            return
-        for event in parser.feed(found.keys):
-            self.process_message(event)
-        if found.keys.endswith("\x1b"):
-            # Sequences come whole: what is only an Esc is the key. Textual's parser waits ESCDELAY (1 ms) for more.
-            time.sleep(0.003)
-            for event in parser.tick():
+        for key in found.keys:
+            for event in parser.feed(key):
                 self.process_message(event)
+            if key == ESC:
+                # Sequences come whole: what is only an Esc is the key. Textual's parser waits ESCDELAY (1 ms) for more.
+                time.sleep(0.003)
+                for event in parser.tick():
+                    self.process_message(event)
 
     def _size_said(self, corner: tuple[int, int]) -> None:
         rows, columns = corner

@@ -17,14 +17,15 @@ _SEQUENCE = re.compile(
     r"|\x1b\[[0-9:;<=>?]*[ -/]*[@-Z\\^-~]"
     r"|\x1bO[0-9;]*[A-Za-z]"
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
-    r"|\x1b[^\x1b\x00-\x1f\[O\]PX^_]"
 )
 _KEY = re.compile(
     r"\x1b\[(?:[A-DFHPQRSZ]|\[[A-E]|[0-9;]+[~^$@A-Hu]|1;[0-9]+[PQRS]|M...|<[0-9;]+[Mm]|200~|201~)"
-    r"|\x1bO[0-9;]*[A-Za-z]|\x1b[ -~]",
+    r"|\x1bO[0-9;]*[A-Za-z]",
     re.DOTALL,
 )
 """Sequences that are keys, pastes or the mouse."""
+_UNFINISHED = re.compile(r"\x1b(?:\[[^@-Z\\^-~\x1b]{0,40}|\[M[\x20-\xff]{0,2}|O[0-9;]*|[\]PX^_][^\x07\x1b]*\x1b?)?\Z")
+ESC = "\x1b"
 _STATUS = re.compile(r"\x1b\[[03]n")
 _CURSOR = re.compile(r"\x1b\[(\d+);(\d+)R")
 QUIET = 0.15
@@ -40,9 +41,9 @@ _FOREIGN = 2
 
 
 class Arrived(NamedTuple):
-    """What a read brought. `keys` are whole sequences and characters, in order."""
+    """What a read brought. `keys` are sequences, texts without any, and lone Escs, in order."""
 
-    keys: str = ""
+    keys: tuple[str, ...] = ()
     answers: int = 0
     """Status reports."""
     cursor: tuple[int, int] | None = None
@@ -81,8 +82,8 @@ class Keys:
         if not self._left or now - self._since < self.patience:
             return Arrived()
         left, self._left = self._left, ""
-        self._late = left == "\x1b"
-        return Arrived(left) if left == "\x1b" else Arrived()
+        self._late = left == ESC
+        return Arrived((left,)) if self._late else Arrived()
 
     @property
     def waits(self) -> bool:
@@ -93,8 +94,8 @@ class Keys:
         keys: list[str] = []
         answers, cursor, at = 0, None, 0
         while at < len(text):
-            if text[at] != "\x1b":
-                end = text.find("\x1b", at)
+            if text[at] != ESC:
+                end = text.find(ESC, at)
                 end = len(text) if end < 0 else end
                 keys.append(self._plain(text[at:end]))
                 at = end
@@ -103,13 +104,14 @@ class Keys:
                 cursor = self._cursor(found[0]) or cursor
                 keys.append(self._key(found[0]))
                 at = found.end()
-            elif text.startswith("\x1b\x1b", at):
-                keys.append("\x1b")
-                at += 1
-            else:
+            elif _UNFINISHED.match(text, at):
                 self._keep(text[at:], now)
                 break
-        return Arrived("".join(keys), answers, cursor)
+            else:
+                # No Alt: an Esc and a key typed after it would be the same, and operators type both in haste.
+                keys.append(ESC)
+                at += 1
+        return Arrived(tuple(key for key in keys if key), answers, cursor)
 
     def _plain(self, text: str) -> str:
         """Characters outside sequences; the rest of a sequence whose Esc came long before is not among them."""

@@ -57,6 +57,11 @@ class Output:
         grid = self._stream.grid
         return grid.columns, grid.height
 
+    @property
+    def at_rest(self) -> str:
+        """What ends the painting: pen and scroll region as they were."""
+        return self._painter.at_rest()
+
     def start(self, greeting: str) -> None:
         """Begin to send: the greeting, then the whole picture."""
         self._ending = False

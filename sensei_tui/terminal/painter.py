@@ -40,6 +40,8 @@ class Painter:
         self._shown: Grid | None = None
         self._hand = Hand(None, PLAIN)
         self._visible: bool | None = None
+        self._region = (0, rows - 1)
+        """First and last row of the terminal's scroll region: a line feed on the last one moves the text."""
         self._parked: Place | None = None
         self._considered = -1
         """Version of the wanted grid for which movements have been looked for."""
@@ -109,9 +111,13 @@ class Painter:
 
     def _cleared(self, wanted: Grid) -> str:
         self._shown = Grid(wanted.columns, wanted.height)
-        out = self.ink.sgr(self._hand.pen, PLAIN) or "\x1b[m"
-        self._hand = Hand((0, 0), PLAIN)
-        return out + self._terminfo.text("clear")
+        self._hand, self._region = Hand((0, 0), PLAIN), (0, wanted.height - 1)
+        return self.at_rest() + self._terminfo.text("clear")
+
+    def at_rest(self) -> str:
+        """The terminal's pen and scroll region as they were before anything was painted."""
+        whole = "\x1b[r" if self._ansi else self._terminfo.text("csr", 0, self._size[1] - 1)
+        return (whole if self._scrolls else "") + "\x1b[m"
 
     def _cleared_if_cheaper(self, wanted: Grid, dirty: Sequence[int]) -> str:
         assert self._shown is not None
@@ -122,13 +128,20 @@ class Painter:
         return self._cleared(wanted)
 
     def _scroll(self, found: Scroll) -> str:
+        """The region stays as it is afterwards: the next line of a log needs no other."""
         assert self._shown is not None
-        info, rows = self._terminfo, self._shown.rows
-        out = [self.ink.sgr(self._hand.pen, PLAIN), info.text("csr", found.top, found.bottom)]
+        info, rows, edges = self._terminfo, self._shown.rows, (found.top, found.bottom)
+        out = [self.ink.sgr(self._hand.pen, PLAIN)]
+        place = self._hand.place
+        if self._region != edges:
+            out.append(info.text("csr", *edges))
+            place, self._region = None, edges
         edge, step = (found.bottom, info.text("ind")) if found.up > 0 else (found.top, info.text("ri"))
-        out += [self._address(edge, 0), step * abs(found.up)]
-        out.append("\x1b[r" if self._ansi else info.text("csr", 0, len(rows) - 1))
-        self._hand = Hand(None, PLAIN)
+        if place is None or place[0] != edge:
+            out.append(self._address(edge, 0))
+            place = (edge, 0)
+        out.append(step * abs(found.up))
+        self._hand = Hand(place, PLAIN)
         rows[found.top : found.bottom + 1] = found.applied(rows, len(rows[0]))
         return "".join(out)
 
@@ -199,6 +212,9 @@ class Painter:
         """The shortest way to a place."""
         absolute = self._address(y, x)
         if place is None or y < place[0] or not self._relative:
+            return absolute
+        # Below the scroll region emulators differ in what a line feed does.
+        if y > place[0] and y > self._region[1]:
             return absolute
         down, right = "\n" * (y - place[0]), x - place[1]
         sideways = self._right(right) if right >= 0 else "\b" * -right

@@ -9,11 +9,11 @@ import pytest
 from sensei_tui.terminal.keys import NEAR, QUIET, SPLIT, Keys
 
 WHOLE = ["a", "é", "\x1b[A", "\x1bOA", "\x1b[[A", "\x1b[15~", "\x1b[1;5C", "\x1bOP", "\x1b[Z", "\r", "\x7f", "\x01",
-         "\x1b[200~text\x1b[201~", "\x1bx", "\x1b[<0;10;12M", "漢"]  # fmt: skip
+         "\x1b[200~text\x1b[201~", "\x1b[<0;10;12M", "漢"]  # fmt: skip
 
 
 def typed(keys: Keys, data: bytes, now: float = 0.0) -> str:
-    return keys.feed(data, now).keys
+    return "".join(keys.feed(data, now).keys)
 
 
 @pytest.mark.parametrize("key", WHOLE)
@@ -26,7 +26,7 @@ def test_keys_that_the_line_cuts_in_two_are_whole_again(key: str) -> None:
     for cut in range(1, len(key.encode())):
         keys = Keys(patience=SPLIT)
         out = typed(keys, key.encode()[:cut])
-        out += keys.tick(0.25).keys
+        out += "".join(keys.tick(0.25).keys)
         out += typed(keys, key.encode()[cut:], 0.25)
         assert out == key
         assert "\x1b" not in out.replace(key, "")
@@ -36,23 +36,27 @@ def test_a_lone_esc_is_the_key_after_a_while() -> None:
     keys = Keys(patience=NEAR)
     assert typed(keys, b"\x1b", 1.0) == ""
     assert keys.waits
-    assert keys.tick(1.05).keys == ""
-    assert keys.tick(1.0 + NEAR).keys == "\x1b"
+    assert keys.tick(1.05).keys == ()
+    assert keys.tick(1.0 + NEAR).keys == ("\x1b",)
     assert not keys.waits
 
 
 def test_what_comes_after_an_esc_that_waited_too_long_is_no_text() -> None:
     keys = Keys(patience=NEAR)
     typed(keys, b"\x1b", 0.0)
-    assert keys.tick(1.0).keys == "\x1b"
+    assert keys.tick(1.0).keys == ("\x1b",)
     assert typed(keys, b"[B", 1.1) == ""
     assert typed(keys, b"[B", 1.2) == "[B"
+
+
+def test_an_esc_and_a_key_typed_in_haste_are_both() -> None:
+    assert Keys(patience=SPLIT).feed(b"\x1b1", 0).keys == ("\x1b", "1")
 
 
 def test_two_escs_are_two_keys() -> None:
     keys = Keys()
     assert typed(keys, b"\x1b\x1b") == "\x1b"
-    assert keys.tick(1).keys == "\x1b"
+    assert keys.tick(1).keys == ("\x1b",)
 
 
 @pytest.mark.parametrize(
@@ -76,12 +80,12 @@ def test_replies_that_nobody_asked_for_are_no_keys(reply: str) -> None:
 
 def test_answers_are_counted_and_are_no_keys() -> None:
     found = Keys().feed(b"a\x1b[0nb\x1b[0n", 0)
-    assert (found.keys, found.answers) == ("ab", 2)
+    assert (found.keys, found.answers) == (("a", "b"), 2)
 
 
 def test_a_cursor_report_is_one_only_where_it_was_asked_for() -> None:
-    assert Keys().feed(b"\x1b[1;2R", 0) == ("\x1b[1;2R", 0, None)
-    assert Keys(expects_cursor=True).feed(b"\x1b[43;132R", 0) == ("", 0, (43, 132))
+    assert Keys().feed(b"\x1b[1;2R", 0) == (("\x1b[1;2R",), 0, None)
+    assert Keys(expects_cursor=True).feed(b"\x1b[43;132R", 0) == ((), 0, (43, 132))
 
 
 def test_one_foreign_byte_is_dropped_and_the_next_key_counts() -> None:
