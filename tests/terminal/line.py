@@ -120,6 +120,7 @@ class Line:
         speed: bits per second the tty says it has (termios); 0: as a new pty, 38400.
         round_trip: seconds to the terminal and back, half of it each way.
         answers: False for a terminal that answers no query.
+        sized: False for a tty that was never told the terminal's size, as a serial port.
         pass_fds: descriptors the program inherits.
     """
 
@@ -135,6 +136,7 @@ class Line:
         speed: int = 0,
         round_trip: float = 0.0,
         answers: bool = True,
+        sized: bool = True,
         pass_fds: Sequence[int] = (),
     ) -> None:
         self._rate, self._round_trip, self._answers = rate, round_trip, answers
@@ -148,16 +150,16 @@ class Line:
         self._news = threading.Condition(threading.RLock())
         self._up = Delay(round_trip / 2, BITS / rate if rate else 0.0, self._type)
         self._down = Delay(round_trip / 2, 0.0, self._show)
-        self._open_pty(columns, lines, speed)
+        self._open_pty((columns, lines) if sized else (0, 0), speed)
         self.process = self._start(command, env, cwd, pass_fds)
         self._carrier = threading.Thread(target=self._carry, daemon=True)
         self._carrier.start()
 
-    def _open_pty(self, columns: int, lines: int, speed: int) -> None:
+    def _open_pty(self, size: tuple[int, int], speed: int) -> None:
         self.leader, self._follower = pty.openpty()
         self._wake, self._gate, self._flowing, self._ended = os.eventfd(0), threading.Lock(), threading.Event(), False
         self._flowing.set()
-        self._size(columns, lines)
+        self._size(*size)
         if speed:
             modes = termios.tcgetattr(self._follower)
             modes[4] = modes[5] = getattr(termios, f"B{speed}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.terminal.line import Seen
 from tests.terminal.play import FILLED, Play
 
 pytestmark = pytest.mark.e2e
@@ -44,6 +45,11 @@ def test_switching_screens(tmp_path: Path) -> None:
                     assert found.line.settle() <= SWITCH, (screen, key)
 
 
+def moved_from(place: tuple[int, int]) -> Seen:
+    """The terminal's cursor is elsewhere."""
+    return lambda line: line.cursor != place
+
+
 @pytest.mark.parametrize("screen", ["home", "preflight", "health", "configure"])
 def test_moving_the_cursor(screen: str, tmp_path: Path) -> None:
     """What stands beside the list follows when the cursor rests: a move more costs the mark alone."""
@@ -54,9 +60,9 @@ def test_moving_the_cursor(screen: str, tmp_path: Path) -> None:
             found.line.settle()
             found.line.mark()
             for _ in range(count):
-                before = found.line.text.count("\n>"), found.line.cursor
+                before = found.line.cursor
                 found.line.press("down")
-                found.line.until(lambda line, before=before: line.cursor != before[1])
+                found.line.until(moved_from(before))
             costs.append(len(found.line.since_mark))
             found.line.settle(0.6)
             assert len([row for row in found.line.rows if row.startswith(">")]) == 1
