@@ -16,6 +16,7 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.timer import Timer
 
 from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.runs.model import RunState
@@ -32,6 +33,8 @@ from sensei_tui.widgets.lines import details, labelled, line
 T = TypeVar("T")
 POLL = 0.5
 """Seconds between looks at the journal: a stat and a read of what is new, nothing is drawn if nothing is."""
+PATIENCE, STEP = 3.0, 0.1
+"""Seconds that news wait at most for a slow line, and between two looks at it."""
 
 SENSEI_THEME = Theme(
     name="sensei", primary="#7aa2c8", secondary="#8fb0a9", accent="#d6b97a", success="#8fbf7f",
@@ -82,6 +85,8 @@ class SenseiApp(TerminalApp):
 
     def __init__(self, site: Site, profile: Profile = RICH, session: Session | None = None) -> None:
         super().__init__(profile)
+        self._late: set[Topic] = set()
+        self._catching_up: Timer | None = None
         self.session = session or Session(site, self._announce)
         self.register_theme(SENSEI_THEME)
 
@@ -108,10 +113,20 @@ class SenseiApp(TerminalApp):
         asyncio.get_running_loop().add_signal_handler(number, partial(self.exit, 128 + number))
 
     def on_sensei_app_changed(self, event: Changed) -> None:
-        """Redraw the visible screen, under a dialog too."""
+        """Redraw the visible screen, under a dialog too; on a line that is behind, all that is new by then at once."""
+        self._late.add(event.topic)
+        if self._catching_up is None:
+            self._catch_up(PATIENCE)
+
+    def _catch_up(self, left: float) -> None:
+        if self.line_is_behind and left > 0:
+            self._catching_up = self.set_timer(STEP, partial(self._catch_up, left - STEP))
+            return
+        topics, self._late, self._catching_up = self._late, set(), None
         for screen in self.screen_stack:
             if isinstance(screen, SenseiScreen) and screen.is_mounted:
-                screen.topic_changed(event.topic)
+                for topic in topics:
+                    screen.topic_changed(topic)
 
     def _poll(self) -> None:
         before = self._run_state()
@@ -133,6 +148,10 @@ class SenseiApp(TerminalApp):
             result = await in_thread(work)
         except SenseiError as error:
             self.show_error(error)
+            return
+        except OSError as error:
+            where, why = str(error.filename or ""), error.strerror or str(error)
+            self.show_error(SenseiError("A file could not be read or written.", where=where, why=why))
             return
         if then:
             then(result)

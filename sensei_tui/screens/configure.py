@@ -65,8 +65,20 @@ class ConfigureScreen(FilterMixin, SenseiScreen):
         area.cursor_blink = False
         if "yaml" in area.available_languages:
             area.language = "yaml"
-        self._show_yaml()
         self.query_one("#groups", Rows).focus()
+
+    def on_screen_resume(self) -> None:
+        """A file that was broken outside is named on Home; when it is mended, this opens."""
+        if self._draft is None:
+            try:
+                self._draft = Draft(self.session.site)
+            except SenseiError as error:
+                if self.app.screen is self:
+                    self.sensei.action_home()
+                    self.app.call_after_refresh(self.sensei.show_error, error)
+                return
+            self._show_yaml()
+        super().on_screen_resume()
 
     @property
     def draft(self) -> Draft:

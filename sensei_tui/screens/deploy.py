@@ -42,6 +42,8 @@ class DeployScreen(FilterMixin, SenseiScreen):
         Binding("slash", "filter", "filter", show=False),
     ]
 
+    _log: Pager | None = None
+
     def body(self) -> ComposeResult:
         yield Text([line("")], id="steps")
         yield Rule(id="waiting-rule")
@@ -134,10 +136,17 @@ class DeployScreen(FilterMixin, SenseiScreen):
             self.background(lambda: self.session.make_plan(next_kind(self.session)), group="plan")
 
     def action_log(self) -> None:
-        """The whole log."""
+        """The whole log; it grows while it is read."""
         if self.session.run:
             run = self.session.run
-            self.app.push_screen(Pager(f"log of run {run.id}", whole_log(run, self.size.width)))
+            self._log = Pager(f"log of run {run.id}", whole_log(run, self.size.width), follow=True)
+            self.app.push_screen(self._log)
+
+    def topic_changed(self, topic: Topic) -> None:
+        """The log over this screen too."""
+        super().topic_changed(topic)
+        if topic is Topic.RUN and self.session.run and self._log is not None and self._log.is_current:
+            self._log.tell(whole_log(self.session.run, self.size.width))
 
     def action_pause(self) -> None:
         """Pause after this step, or go on."""
@@ -172,7 +181,7 @@ def shows_plan(session: Session) -> bool:
 def wants_plan(session: Session) -> bool:
     """Whether there is nothing to show before a plan is made."""
     run = session.run
-    return session.plan is None and (run is None or run.state not in GOING + UNFINISHED)
+    return session.plan is None and not session.asked_for and (run is None or run.state not in GOING + UNFINISHED)
 
 
 def applies(session: Session, action: str) -> bool:

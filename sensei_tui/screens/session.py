@@ -57,6 +57,8 @@ class Session:
         self.health: Health | None = None
         self.trouble = ""
         """Why there is no picture of the cluster."""
+        self.asked_for = False
+        """Whether the operator named the run that is watched: it is shown even when it is over."""
         self._watch: Watch | None = None
         self._store: ClusterStore | None = None
         self._cluster: Cluster | None = None
@@ -109,6 +111,7 @@ class Session:
         watch.poll()
         with self._lock:
             self._watch = watch
+        self.asked_for = directory is not None
         self.announce(Topic.RUN)
 
     def poll(self) -> bool:

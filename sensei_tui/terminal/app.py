@@ -13,6 +13,8 @@ from sensei_tui.terminal.glyphs import AsciiFilter
 from sensei_tui.terminal.profile import PROFILES, WORDS, Profile
 
 NOWHERE = Offset(0, 0)
+BEHIND = 0.3
+"""Seconds: 290 bytes at 9600 bits a second, a few lines of a log."""
 
 
 class TerminalApp(App[int]):
@@ -43,6 +45,11 @@ class TerminalApp(App[int]):
         """The terminal as it is taken to be: `serial (no colour, ASCII, fewest bytes), 9600 bits/s`."""
         speed = self._driver.speed if isinstance(self._driver, LineDriver) else None
         return f"{self.profile.name} ({WORDS[self.profile.name]})" + (f", {speed} bits/s" if speed else "")
+
+    @property
+    def line_is_behind(self) -> bool:
+        """Whether the line still carries what was drawn BEHIND seconds ago: more news would only delay the next key."""
+        return isinstance(self._driver, LineDriver) and self._driver.output.behind > BEHIND
 
     def use_profile(self, profile: Profile) -> None:
         """From now on: the theme, the class for the stylesheets, what is sent."""

@@ -48,6 +48,7 @@ class Output:
         """What goes out before the picture does: modes, queries."""
         self._hold_until = 0.0
         self._ending = False
+        self._behind_since: float | None = None
         self._thread: threading.Thread | None = None
         self.bytes_sent = 0
 
@@ -87,6 +88,7 @@ class Output:
         with self._changed:
             self._stream.feed(data)
             self._hold_until = 0.0
+            self._behind_since = self._behind_since or time.monotonic()
             bells, self._stream.bells = self._stream.bells, 0
             self._spoken += ["\a"] if bells else []
             self._changed.notify()
@@ -126,6 +128,12 @@ class Output:
             self._changed.notify()
 
     @property
+    def behind(self) -> float:
+        """Seconds for which the terminal has not shown all that is wanted."""
+        since = self._behind_since
+        return time.monotonic() - since if since else 0.0
+
+    @property
     def cursor(self) -> Place | None:
         """Where the cursor is wanted. At the top left, where Textual leaves it, it is wanted nowhere."""
         y, x = self._stream.cursor
@@ -153,6 +161,7 @@ class Output:
         if self._ending or now < self._hold_until or not (room := self.pace.room(now)):
             return ""
         text = self._painter.more(self._stream.grid, self.cursor, self._urgent(), room)
+        self._behind_since = self._behind_since if text else None
         return text + self.pace.sent(len(text.encode()), now) if text else ""
 
     def _urgent(self) -> list[int]:

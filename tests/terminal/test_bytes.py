@@ -82,7 +82,7 @@ def test_a_changed_cell(tmp_path: Path) -> None:
 def test_a_log_line_over_the_full_width(tmp_path: Path) -> None:
     with play("deploy", tmp_path) as found:
         found.line.until(SCREENS["deploy"])
-        found.do("pager")
+        found.line.press("l")
         found.line.until("log of run 0001")
         found.line.settle()
         found.do("log")
