@@ -105,12 +105,13 @@ class LineDriver(LinuxDriver):
         """See Driver. Also after a suspension: everything is sent again."""
         if self._guard is None and self._tty.name:
             self._guard = Guard(self._tty, self._farewell())
-        self.output.start(self._greeting())
         super().start_application_mode()  # type: ignore[no-untyped-call]
         with suppress(termios.error):
             attributes = termios.tcgetattr(self.fileno)
             attributes[1] &= ~termios.OPOST
             termios.tcsetattr(self.fileno, termios.TCSANOW, attributes)
+        # Only now: the tty would echo the terminal's answers.
+        self.output.start(self._greeting())
         if self._told is None and self._tty.size is None:
             self.ask_size()
 

@@ -25,6 +25,9 @@ HOLD = 0.3
 FAREWELL = 2.0
 """Seconds that the last bytes may take when the console leaves; a line that is held by Ctrl-S is let go then."""
 
+LAST_ANSWER = 1.0
+"""Seconds that an answer of the terminal is waited for then."""
+
 
 class Output:
     """One terminal's output. Everything but `stop` returns at once; any thread.
@@ -78,6 +81,9 @@ class Output:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(FAREWELL)
+        with self._changed:
+            # An answer that comes when the tty echoes again would stand before the operator's next command.
+            self._changed.wait_for(lambda: not self.pace.owed, LAST_ANSWER)
         with suppress(OSError, termios.error):
             if not self._writable(0):
                 termios.tcflow(self._fd, termios.TCOON)

@@ -36,6 +36,11 @@ class Pace(Protocol):
         """The terminal answered a query."""
         ...
 
+    @property
+    def owed(self) -> int:
+        """Answers that are still to come."""
+        ...
+
 
 class Unpaced:
     """Everything at once: the line is as fast as the terminal."""
@@ -54,6 +59,11 @@ class Unpaced:
 
     def answered(self, now: float) -> None:
         """See Pace."""
+
+    @property
+    def owed(self) -> int:
+        """See Pace."""
+        return 0
 
 
 class SpeedPace:
@@ -87,6 +97,11 @@ class SpeedPace:
     def answered(self, now: float) -> None:
         """See Pace."""
 
+    @property
+    def owed(self) -> int:
+        """See Pace."""
+        return 0
+
 
 class AnswerPace:
     """A line of unknown speed: a query behind each chunk; its answer says that the terminal has come so far.
@@ -113,6 +128,11 @@ class AnswerPace:
         self._full = False
         self.lost = False
         """Whether the terminal turned out not to answer."""
+
+    @property
+    def owed(self) -> int:
+        """See Pace."""
+        return len(self._flying)
 
     @property
     def _patience(self) -> float:

@@ -62,7 +62,7 @@ WORDS = {
     "rich": "colour, all characters, mouse",
     "basic": "16 colours, ASCII",
     "serial": "no colour, ASCII, fewest bytes",
-    "plain": "lines and numbered answers, no cursor: for printers, logs and screen readers",
+    "plain": "lines and numbered answers, for screen readers and logs",
 }
 """What a profile is, for those who choose."""
 

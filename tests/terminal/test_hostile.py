@@ -172,3 +172,17 @@ def test_the_terminal_is_given_back(tmp_path: Path, term: str, number: signal.Si
             assert found.line.raw.rstrip().endswith(b"t") or b"\x1b[?1049l" in found.line.raw
             assert b"\x1b[?2004l" in found.line.raw
             assert b"\x1b[?1000l" in found.line.raw
+
+
+@pytest.mark.parametrize("round_trip", [0.0, 0.3])
+def test_answers_of_the_terminal_are_never_echoed(tmp_path: Path, round_trip: float) -> None:
+    """Neither before the first picture nor behind the last: each would be read as a command by the shell."""
+    with play(tmp_path, screen="health", term="xterm-256color", round_trip=round_trip) as found:
+        found.line.until(FILLED)
+        assert b"\x1b[5n" in found.line.raw
+        found.line.press("escape")
+        found.line.until(HOME)
+        found.line.press("q")
+        assert found.line.wait_end() == 0
+        found.line.settle(0.5)
+        assert b"[0n" not in found.line.raw
