@@ -6,6 +6,7 @@ Helm applies on the server's side and does not force: after a `kubectl scale` it
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection
 from typing import Any
 
@@ -16,7 +17,8 @@ from sensei_tui.cluster.client import Cluster
 from sensei_tui.cluster.errors import ConflictError
 
 FIELD_MANAGER = "helm"
-_TRIES = 3
+_TRIES, _BETWEEN = 30, 0.1
+"""Times, and seconds between them: while an object rolls out, its status is written many times a second."""
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +65,7 @@ def _disown(cluster: Cluster, named: str, taken: Collection[tuple[str, str]]) ->
         except ConflictError:
             if not left:
                 raise
+            time.sleep(_BETWEEN)
 
 
 def _without(entry: dict[str, Any], taken: Collection[tuple[str, str]]) -> dict[str, Any]:
