@@ -16,7 +16,7 @@ from sensei_tui.runs.view import GOING, LogLine, RunView, StepView
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Session, Topic
 from sensei_tui.widgets.bars import Rule, meter
-from sensei_tui.widgets.dialogs import Confirm, Pager, Text
+from sensei_tui.widgets.dialogs import Ask, Confirm, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
 from sensei_tui.widgets.lines import Line, Pane, cell, details, line, span, word, wrap
 from sensei_tui.widgets.rows import Row, Rows
@@ -124,7 +124,13 @@ class DeployScreen(FilterMixin, SenseiScreen):
         except SenseiError as error:
             self.sensei.show_error(error)
             return
-        self.app.push_screen(Confirm(*start_question(plan), "start", "not yet"), self._start)
+        question, lost = start_question(plan)
+        if plan.kind == "uninstall":
+            hint = f"{lost} Type the namespace's name to go on."
+            ask = Ask(question, hint=hint, check=lambda name: wrong_namespace(plan, name))
+            self.app.push_screen(ask, lambda name: self._start(name is not None))
+        else:
+            self.app.push_screen(Confirm(question, lost, "start", "not yet"), self._start)
 
     def _start(self, yes: bool | None) -> None:
         if yes:
@@ -214,6 +220,11 @@ def start_question(plan: Plan) -> tuple[str, str]:
     if plan.kind == "uninstall":
         lost = "Sensei stops serving. Its data, this site's Secrets and the namespace stay."
     return f"Start {plan.kind} {plan.version} on {plan.target}?", lost
+
+
+def wrong_namespace(plan: Plan, name: str) -> str:
+    """Why this name does not agree to an uninstallation, or nothing."""
+    return "" if name == plan.namespace else f"That is not the namespace: it is {plan.namespace}."
 
 
 def cancel_question(run: RunView) -> tuple[str, str]:
@@ -352,6 +363,8 @@ def goodbye(run: RunView) -> tuple[str, str]:
     """What to know before closing the terminal."""
     if run.state in GOING:
         return span(f" You may close this terminal: the run goes on.   sensei runs attach {run.id}", "dim")
+    if run.state is RunState.DONE and run.kind == "uninstall":
+        return span(" Sensei is gone; its data and this site's Secrets are there. n plans an installation on them.", "dim")
     if run.state is RunState.DONE:
         return span(" Press Esc, then 4: the health board shows what runs.", "dim")
     return span(f" The whole record: sensei runs show {run.id}", "dim")

@@ -33,7 +33,7 @@ async def test_install_upgrade_failure_rollback_and_uninstall(site: SiteUnderTes
             await shown(pilot, f"The plan: {kind}", "Nothing has been changed yet")
             await pilot.press("s")
             await shown(pilot, f"Start {kind}")
-            await pilot.press("y")
+            await pilot.press(*([*place.namespace, "enter"] if kind == "uninstall" else ["y"]))
 
         await shown(pilot, "5 of 5 nodes ready")
         await pilot.press("2")
