@@ -71,12 +71,15 @@ def _lines(report: Report, quiet: bool) -> Iterator[str]:
 
     calm = (Status.PASS, Status.SKIPPED)
     shown = [finding for finding in report.findings if not (quiet and finding.status in calm)]
-    area = ""
+    area, first = "", dict[tuple[str, str], str]()
     for finding in shown:
         if finding.area != area:
             area = finding.area
             yield area
-        yield from _finding(finding)
+        same = first.setdefault((finding.summary, finding.remedy), finding.id)
+        # What keeps many checks from measuring is told once.
+        told = finding.status is Status.UNKNOWN and same != finding.id
+        yield from [f"  {finding.status:<8} {finding.id:<16} as {same}"] if told else _finding(finding)
     counts = ", ".join(f"{number} {status}" for status in Status if (number := report.count(status)))
     yield f"{report.target}: {counts}; {report.seconds:.0f} s"
     if report.blocking:
