@@ -364,9 +364,7 @@ def goodbye(run: RunView) -> tuple[str, str]:
     if run.state in GOING:
         return span(f" You may close this terminal: the run goes on.   sensei runs attach {run.id}", "dim")
     if run.state is RunState.DONE and run.kind == "uninstall":
-        return span(
-            " Sensei is gone; its data and this site's Secrets are there. n plans an installation on them.", "dim"
-        )
+        return span(" Sensei is gone, its data and Secrets are kept. n plans an installation on them.", "dim")
     if run.state is RunState.DONE:
         return span(" Press Esc, then 4: the health board shows what runs.", "dim")
     return span(f" The whole record: sensei runs show {run.id}", "dim")

@@ -26,8 +26,6 @@ TITLES = ("API", "Orchestration", "Pattern Library", "Orchestration", "API", "Da
 KEYS = [(key, f">   {title}") for key, title in zip("jjjkkk", TITLES, strict=True)]
 """Keys on Health, and what has the cursor's mark then."""
 DEPLOY_KEYS = [(key, f"> Deployment/sensei-{name}") for key, name in zip("jkjk", ("amani", "kora") * 2, strict=True)]
-STILL = 5.0
-"""Seconds a line stands still."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +135,8 @@ class Stillness:
     came: int
 
 
-def stillness(variant: str, stop: Callable[[Line], object], go: Callable[[Line], object]) -> Stillness:
-    """A line that stands still for STILL seconds under CHURN, at 115200 bits per second."""
+def stillness(variant: str, stop: Callable[[Line], object], go: Callable[[Line], object], seconds: float) -> Stillness:
+    """A line that stands still for so many seconds under CHURN, at 115200 bits per second."""
     with Play(variant, rate=FAST, speed=FAST) as play:
         line = play.line
         line.until(FILLED, LIMIT)
@@ -147,7 +145,7 @@ def stillness(variant: str, stop: Callable[[Line], object], go: Callable[[Line],
         play.do("forget")
         stop(line)
         line.listen(0.5)  # what is on its way arrives
-        came = line.listen(STILL)
+        came = line.listen(seconds)
         gap = play.gap()
         go(line)
         line.press("j")

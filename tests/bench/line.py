@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from tests.bench.lag import CONSOLES, FAST, LIMIT, SLOW, STILL, Lag, deploy_lag, lags, sizes, stillness
+from tests.bench.lag import CONSOLES, FAST, LIMIT, SLOW, Lag, deploy_lag, lags, sizes, stillness
 from tests.terminal.line import Line, NotSeen
 
 Value: TypeAlias = float | Lag
@@ -48,12 +48,12 @@ def nothing(line: Line) -> None:
     """The line goes on moving."""
 
 
-WAYS: tuple[tuple[str, Deed, Deed, float | None, float | None], ...] = (
-    ("churn, line moving", nothing, nothing, None, None),
-    ("churn, Ctrl-S", lambda line: line.press("ctrl+s"), lambda line: line.press("ctrl+q"), GAP, 0),
-    ("churn, line standing still", Line.hold, Line.flow, GAP, None),
+WAYS: tuple[tuple[str, Deed, Deed, float, float | None, float | None], ...] = (
+    ("churn, line moving", nothing, nothing, 5, None, None),
+    ("churn, Ctrl-S", lambda line: line.press("ctrl+s"), lambda line: line.press("ctrl+q"), 60, GAP, 0),
+    ("churn, line standing still", Line.hold, Line.flow, 5, GAP, None),
 )
-"""What happens to the line, and the most seconds the loop may stand still and bytes that may come meanwhile."""
+"""What happens to the line, for how many seconds, and the most that the loop may stand still and bytes that may come."""
 
 
 @dataclass
@@ -140,15 +140,15 @@ def _deploy(line: dict[str, Any], variant: str) -> Lag:
 def stood(variants: Iterable[str]) -> list[Figure]:
     """What a line that stands still does to the loop; first one that moves, for comparison."""
     figures: list[Figure] = []
-    for what, stop, go, gap, most in WAYS:
+    for what, stop, go, seconds, gap, most in WAYS:
         rows = (
             Figure(f"{what}: loop gap", "s", gap),
-            Figure(f"{what}: bytes in {STILL:.0f} s", "B", most),
+            Figure(f"{what}: bytes in {seconds:.0f} s", "B", most),
             Figure(f"{what}: key after it", "s", None),
         )
         for variant in variants:
             # Textual's driver takes Ctrl-S as a key, and Ctrl-Q after it would end the console.
-            found = stillness(variant, stop, nothing if variant == "stock" and most == 0 else go)
+            found = stillness(variant, stop, nothing if variant == "stock" and most == 0 else go, seconds)
             for figure, value in zip(rows, (found.gap, float(found.came), found.after), strict=True):
                 figure.values[variant] = value
         figures += rows
