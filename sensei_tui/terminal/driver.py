@@ -115,6 +115,11 @@ class LineDriver(LinuxDriver):
         if self._told is None and self._tty.size is None:
             self.ask_size()
 
+    def disable_input(self) -> None:
+        """See Driver. First the terminal's last answers are read."""
+        self.output.quiet()
+        super().disable_input()
+
     def stop_application_mode(self) -> None:
         """See Driver."""
         self.output.stop(self._farewell())

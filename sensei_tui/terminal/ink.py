@@ -32,6 +32,8 @@ class Ink:
         self._flags = sum(flag for flag, name in _CAPABILITY.items() if _SGR.fullmatch(terminfo.text(name)))
         # The terminals that know truecolour know how to strike out.
         self._flags |= STRIKE if colours == TRUE_COLOUR else 0
+        self.reset = "\x1b[m" if "\x1b[" in terminfo.text("sgr0") else ""
+        """Back to the terminal's own pen."""
         self.pen = lru_cache(4096)(self._pen)
         self.sgr = lru_cache(4096)(self._between)
 

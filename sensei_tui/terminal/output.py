@@ -74,16 +74,22 @@ class Output:
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
         self._thread.start()
 
-    def stop(self, farewell: str) -> None:
-        """Send the farewell after what is under way, and no more. Waits FAREWELL seconds at most."""
+    def quiet(self) -> None:
+        """End the painting, and take in the answers that are still to come. Waits FAREWELL and LAST_ANSWER at most."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
         with self._changed:
             self._ending = True
             self._changed.notify()
-        if self._thread is not None:
-            self._thread.join(FAREWELL)
+        thread.join(FAREWELL)
         with self._changed:
             # An answer that comes when the tty echoes again would stand before the operator's next command.
             self._changed.wait_for(lambda: not self.pace.owed, LAST_ANSWER)
+
+    def stop(self, farewell: str) -> None:
+        """Send the farewell, and no more."""
+        self.quiet()
         with suppress(OSError, termios.error):
             if not self._writable(0):
                 termios.tcflow(self._fd, termios.TCOON)

@@ -132,7 +132,7 @@ class AnswerPace:
     @property
     def owed(self) -> int:
         """See Pace."""
-        return len(self._flying)
+        return 0 if self._best == float("inf") else len(self._flying)
 
     @property
     def _patience(self) -> float:

@@ -117,7 +117,7 @@ class Painter:
     def at_rest(self) -> str:
         """The terminal's pen and scroll region as they were before anything was painted."""
         whole = "\x1b[r" if self._ansi else self._terminfo.text("csr", 0, self._size[1] - 1)
-        return (whole if self._scrolls else "") + "\x1b[m"
+        return (whole if self._scrolls else "") + self.ink.reset
 
     def _cleared_if_cheaper(self, wanted: Grid, dirty: Sequence[int]) -> str:
         assert self._shown is not None
