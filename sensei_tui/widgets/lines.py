@@ -100,11 +100,12 @@ class Pane(ScrollView):
         self.lines: list[Line] = []
         self.follow = follow
         """Stay at the end while new lines arrive, unless the operator scrolled away."""
+        self._at_end = True
 
     def show(self, lines: Iterable[Line]) -> None:
         """Replace the lines; scroll position stays."""
         old, self.lines = self.lines, list(lines)
-        at_end = self.scroll_offset.y + self.size.height >= len(old)
+        at_end = self._at_end = self.scroll_offset.y + self.size.height >= len(old)
         if len(old) != len(self.lines):
             self.virtual_size = Size(self.size.width, len(self.lines))
             self.refresh()
@@ -122,7 +123,24 @@ class Pane(ScrollView):
         """See ScrollView: one screen line."""
         number = y + self.scroll_offset.y
         content = self.lines[number] if number < len(self.lines) else ()
-        return self._strip(content, self.rich_style)
+        return self._told(y, self._strip(content, self.rich_style))
+
+    def _told(self, y: int, strip: Strip) -> Strip:
+        """Where there is no scroll bar, the last line says how many lines are below it: `+12`."""
+        below = len(self.lines) - self.scroll_offset.y - self.size.height
+        if y != self.size.height - 1 or below <= 0 or self.size.height < 2 or self._has_bar:
+            return strip
+        if self.follow and self._at_end:
+            # It goes to the end in a moment.
+            return strip
+        mark = f" +{below}"
+        base = self.rich_style
+        return Strip.join([strip.adjust_cell_length(self.size.width - len(mark), base), Strip([Segment(mark, base)])])
+
+    @property
+    def _has_bar(self) -> bool:
+        """Whether a bar at the side shows how far one is."""
+        return bool(self.styles.scrollbar_size_vertical) and self.show_vertical_scrollbar
 
     def _strip(self, content: Line, base: Style) -> Strip:
         segments = [Segment(text, base + self._role(role) if role else base) for text, role in content]

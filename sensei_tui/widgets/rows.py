@@ -190,7 +190,7 @@ class Rows(Pane, can_focus=True):
         row = self.rows[number]
         here = bool(row.key) and row.key == self.cursor
         base = self._cursor_style() if here else self.rich_style
-        return self._strip((("> " if here else "  ", "mark"), *row.line), base)
+        return self._told(y, self._strip((("> " if here else "  ", "mark"), *row.line), base))
 
     def _cursor_style(self) -> Style:
         style = self.rich_style
