@@ -21,6 +21,7 @@ from sensei_tui.terminal.profile import RICH, SERIAL, Profile
 from sensei_tui.terminal.stream import Stream
 from sensei_tui.terminal.terminfo import load
 from tests.screens.pictures import STATES, picture_app
+from tests.terminal.play import Play
 
 KEYS = ("1", "2", "3", "4", "5", "escape", "escape", "down", "down", "up", "end", "home", "enter", "question_mark",
         "slash", "a", "tab", "pagedown", "pageup", "e", "v", "l", "y", "n")  # fmt: skip
@@ -137,3 +138,18 @@ def test_what_is_no_stream_of_textual_harms_nothing(junk: str) -> None:
     recorder.stream.feed("\x1b[m\x1b[1;1Hhello")
     assert recorder.stream.grid.text()[0].startswith("hello") or junk.startswith("\x1bP")
     assert [len(row) for row in recorder.stream.grid.rows] == [20] * 4
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("screen", ["home", "configure", "preflight", "deploy", "health", "history"])
+def test_the_terminal_shows_what_textuals_own_driver_shows(screen: str, tmp_path: Path) -> None:
+    """The same console on two terminals, through Textual's driver and through ours."""
+    seen = {}
+    for variant in ("stock", "ours"):
+        env = {"SENSEI_STAGE_SCREEN": screen, "LANG": "C.UTF-8", "XDG_STATE_HOME": str(tmp_path)}
+        with Play(variant, term="xterm-256color", env=env) as found:
+            found.line.until("? help" if screen != "home" else "q quit")
+            found.line.press("down")
+            found.line.settle(1.0)
+            seen[variant] = found.line.rows
+    assert seen["ours"] == seen["stock"]
