@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from textual.app import App
 from textual.filter import LineFilter
 from textual.geometry import Offset
+from textual.message_pump import MessagePump
 
 from sensei_tui.terminal.driver import LineDriver
 from sensei_tui.terminal.glyphs import AsciiFilter
@@ -28,17 +30,35 @@ class TerminalApp(App[int]):
     def cursor_position(self) -> Offset:
         """On the row or in the field that has the focus; the top left corner stands for nowhere.
 
-        A widget says with `cursor_place` where its cursor is on the screen; text fields of Textual tell the app.
+        A widget says with `cursor_place` where its cursor is on the screen; text fields of Textual have a name of their
+        own for it.
         """
         focused = self.focused
         if focused is None or not focused.display:
             return NOWHERE
-        place: Offset = getattr(focused, "cursor_place", self._typing_at)
+        place: Offset = getattr(focused, "cursor_place", getattr(focused, "cursor_screen_offset", NOWHERE))
         return place
 
     @cursor_position.setter
     def cursor_position(self, place: Offset) -> None:
-        self._typing_at = place
+        """Text fields tell the app too, sometimes before they have their place."""
+
+    async def digested(self) -> None:
+        """Until the key that came last has done all it does: what it opens gets the next one, not what was before."""
+        for _ in range(2):
+            focused = self.focused
+            pumps: list[MessagePump] = [self, self.screen, *(focused.ancestors_with_self if focused else ())]
+            done = asyncio.Event()
+            waiting = {pump for pump in pumps if pump.is_running}
+            for pump in tuple(waiting):
+                pump.call_later(self._done, pump, waiting, done)
+            await done.wait()
+
+    @staticmethod
+    def _done(pump: MessagePump, waiting: set[MessagePump], done: asyncio.Event) -> None:
+        waiting.discard(pump)
+        if not waiting:
+            done.set()
 
     @property
     def line_words(self) -> str:

@@ -7,6 +7,7 @@ stands in `_greeting` and `_farewell`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import termios
@@ -36,6 +37,10 @@ _STDERR = 2
 _MOUSE = ("\x1b[?1000h\x1b[?1002h\x1b[?1006h", "\x1b[?1006l\x1b[?1002l\x1b[?1000l")
 _PASTE = ("\x1b[?2004h", "\x1b[?2004l")
 _ASK_SIZE = "\x1b7\x1b[999;999H\x1b[6n\x1b8"
+DIGEST = 0.25
+"""Seconds that a key may take before the next one follows anyway."""
+LARGEST = (500, 200)
+"""Columns and rows that are believed: more is noise, or a slip of the finger."""
 SIZE_PATIENCE = 2.0
 """Seconds in which a cursor report is taken as the answer to the question about the size."""
 
@@ -135,7 +140,8 @@ class LineDriver(LinuxDriver):
 
     def _get_terminal_size(self) -> tuple[int, int]:
         """Columns and rows: as told, as the tty says, as measured, or 80x24."""
-        found = self._told or self._tty.size or self._measured or DEFAULT_SIZE
+        columns, rows = self._told or self._tty.size or self._measured or DEFAULT_SIZE
+        found = (min(columns, LARGEST[0]), min(rows, LARGEST[1]))
         if hasattr(self, "output") and found != self.output.size:
             self.output.resize(*found)
         return found
@@ -189,13 +195,25 @@ class LineDriver(LinuxDriver):
         elif self._keys.expects_cursor and time.monotonic() - self._asked_at > SIZE_PATIENCE:
             self._keys.expects_cursor = False
         for key in found.keys:
-            for event in parser.feed(key):
+            self._pass_on(parser, key)
+            if self.exit_event.is_set():
+                return
+
+    def _pass_on(self, parser: XTermParser, key: str) -> None:
+        """One key, and the time the console takes for it: keys typed ahead meet what the ones before them opened."""
+        for event in parser.feed(key):
+            self.process_message(event)
+        if key == ESC:
+            # Sequences come whole: what is only an Esc is the key. Textual's parser waits ESCDELAY (1 ms) for more.
+            time.sleep(0.003)
+            for event in parser.tick():
                 self.process_message(event)
-            if key == ESC:
-                # Sequences come whole: what is only an Esc is the key. Textual's parser waits ESCDELAY (1 ms) for more.
-                time.sleep(0.003)
-                for event in parser.tick():
-                    self.process_message(event)
+        if (digested := getattr(self._app, "digested", None)) is not None:
+            waiting = asyncio.run_coroutine_threadsafe(digested(), self._loop)
+            try:
+                waiting.result(DIGEST)
+            except (TimeoutError, asyncio.CancelledError):
+                waiting.cancel()
 
     def _size_said(self, corner: tuple[int, int]) -> None:
         rows, columns = corner

@@ -26,6 +26,8 @@ _KEY = re.compile(
 """Sequences that are keys, pastes or the mouse."""
 _UNFINISHED = re.compile(r"\x1b(?:\[[^@-Z\\^-~\x1b]{0,40}|\[M[\x20-\xff]{0,2}|O[0-9;]*|[\]PX^_][^\x07\x1b]*\x1b?)?\Z")
 ESC = "\x1b"
+_FOREIGN_BYTES = re.compile("[\udc80-\udcff]")
+"""Bytes that are no UTF-8, as the decoder hands them on."""
 _STATUS = re.compile(r"\x1b\[[03]n")
 _CURSOR = re.compile(r"\x1b\[(\d+);(\d+)R")
 QUIET = 0.15
@@ -35,13 +37,22 @@ SPLIT = 0.4
 host with 300 ms round trips); research/serial.md saw 250 ms."""
 NEAR = 0.1
 """The same on a line that does not."""
+PASTE = 2.0
+"""Seconds without a byte after which a paste has ended, even if its end never came."""
+_PASTE_START, _PASTE_END = "\x1b[200~", "\x1b[201~"
+_MANY = 16
+"""Characters that come at once and were not typed: a paste into a terminal that does not mark them."""
+_BURST = 0.1
+"""Seconds within which what follows such characters belongs to them."""
+LATE = 1.0
+"""Seconds after a lone Esc in which the rest of a sequence is not taken for text."""
 _LONGEST = 64
 _FOREIGN = 2
 """Bytes that are no UTF-8: one may be a key of an old terminal (and is dropped), more at once are noise."""
 
 
 class Arrived(NamedTuple):
-    """What a read brought. `keys` are sequences, texts without any, and lone Escs, in order."""
+    """What a read brought. `keys` are sequences, whole pastes, characters and lone Escs, in order."""
 
     keys: tuple[str, ...] = ()
     answers: int = 0
@@ -60,30 +71,38 @@ class Keys:
     _left: str = ""
     _since: float = 0.0
     _noise_until: float = 0.0
-    _late: bool = False
-    """An Esc has been given out alone a moment ago: what would have ended it is no text."""
+    _late_until: float = 0.0
+    """An Esc has been given out alone before: what would have ended it is no text."""
+    _burst_until: float = 0.0
     _decoder: codecs.IncrementalDecoder = field(
-        default_factory=lambda: codecs.getincrementaldecoder("utf-8")(errors="replace")
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
     )
 
     def feed(self, data: bytes, now: float) -> Arrived:
         """Bytes that were read at `now` (seconds of any clock)."""
-        text = self._decoder.decode(data)
-        foreign = text.count("\ufffd")
-        if foreign >= _FOREIGN or now < self._noise_until:
+        text, foreign = _FOREIGN_BYTES.subn("", self._decoder.decode(data))
+        pasted = self._pasting or _PASTE_START in text
+        if not pasted and (foreign >= _FOREIGN or now < self._noise_until):
             self._noise_until, self._left = now + QUIET, ""
             return Arrived()
-        text = text.replace("\ufffd", "").replace("\x00", "")
         text, self._left = self._left + text, ""
         return self._cut(text, now)
 
     def tick(self, now: float) -> Arrived:
         """Time has passed: a lone Esc that nothing followed is the key, other unfinished sequences are noise."""
-        if not self._left or now - self._since < self.patience:
+        if not self._left or now - self._since < (PASTE if self._pasting else self.patience):
             return Arrived()
         left, self._left = self._left, ""
-        self._late = left == ESC
-        return Arrived((left,)) if self._late else Arrived()
+        if left.startswith(_PASTE_START):
+            return Arrived((left + _PASTE_END,))
+        if left != ESC:
+            return Arrived()
+        self._late_until = now + LATE
+        return Arrived((ESC,))
+
+    @property
+    def _pasting(self) -> bool:
+        return self._left.startswith(_PASTE_START)
 
     @property
     def waits(self) -> bool:
@@ -97,8 +116,15 @@ class Keys:
             if text[at] != ESC:
                 end = text.find(ESC, at)
                 end = len(text) if end < 0 else end
-                keys.append(self._plain(text[at:end]))
+                keys += self._plain(text[at:end], now)
                 at = end
+            elif text.startswith(_PASTE_START, at):
+                end = text.find(_PASTE_END, at)
+                if end < 0:
+                    self._left, self._since = text[at:], now
+                    break
+                at, key = end + len(_PASTE_END), text[at : end + len(_PASTE_END)]
+                keys.append(key)
             elif found := _SEQUENCE.match(text, at):
                 answers += bool(_STATUS.fullmatch(found[0]))
                 cursor = self._cursor(found[0]) or cursor
@@ -113,10 +139,19 @@ class Keys:
                 at += 1
         return Arrived(tuple(key for key in keys if key), answers, cursor)
 
-    def _plain(self, text: str) -> str:
-        """Characters outside sequences; the rest of a sequence whose Esc came long before is not among them."""
-        late, self._late = self._late, False
-        return re.sub(r"^[\[O][0-9;]*[A-Za-z~]", "", text) if late else text
+    def _plain(self, text: str, now: float) -> list[str]:
+        """Characters outside sequences: one by one as typed, many at once as a paste.
+
+        The rest of a sequence whose Esc came long before is not among them.
+        """
+        if now < self._late_until:
+            text = re.sub(r"^[\[O][0-9;]*[A-Za-z~]", "", text)
+        self._late_until = 0.0
+        body = text.rstrip("\r")
+        if len(body) > _MANY or (now < self._burst_until and len(body) > 1):
+            self._burst_until = now + _BURST
+            return [f"{_PASTE_START}{body}{_PASTE_END}", *text[len(body) :]]
+        return list(text)
 
     def _cursor(self, sequence: str) -> tuple[int, int] | None:
         found = _CURSOR.fullmatch(sequence) if self.expects_cursor else None

@@ -25,9 +25,6 @@ HOLD = 0.3
 FAREWELL = 2.0
 """Seconds that the last bytes may take when the console leaves; a line that is held by Ctrl-S is let go then."""
 
-LAST_ANSWER = 1.0
-"""Seconds that an answer of the terminal is waited for then."""
-
 
 class Output:
     """One terminal's output. Everything but `stop` returns at once; any thread.
@@ -75,7 +72,7 @@ class Output:
         self._thread.start()
 
     def quiet(self) -> None:
-        """End the painting, and take in the answers that are still to come. Waits FAREWELL and LAST_ANSWER at most."""
+        """End the painting, take in the answers still to come; waits FAREWELL and the pace's patience at most."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -85,15 +82,17 @@ class Output:
         thread.join(FAREWELL)
         with self._changed:
             # An answer that comes when the tty echoes again would stand before the operator's next command.
-            self._changed.wait_for(lambda: not self.pace.owed, LAST_ANSWER)
+            self._changed.wait_for(lambda: not self.pace.owed, self.pace.patience)
 
     def stop(self, farewell: str) -> None:
-        """Send the farewell, and no more."""
+        """Send the farewell, and no more. A line that the operator holds with Ctrl-S is let go for it."""
         self.quiet()
         with suppress(OSError, termios.error):
-            if not self._writable(0):
-                termios.tcflow(self._fd, termios.TCOON)
-            os.write(self._fd, farewell.encode("utf-8", "replace"))
+            modes = termios.tcgetattr(self._fd)
+            modes[0] &= ~termios.IXON
+            termios.tcsetattr(self._fd, termios.TCSANOW, modes)
+            if self._writable(FAREWELL):
+                os.write(self._fd, farewell.encode("utf-8", "replace"))
 
     def write(self, data: str) -> None:
         """Take in Textual's output."""

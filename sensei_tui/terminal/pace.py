@@ -41,6 +41,11 @@ class Pace(Protocol):
         """Answers that are still to come."""
         ...
 
+    @property
+    def patience(self) -> float:
+        """Seconds that they are worth waiting for."""
+        ...
+
 
 class Unpaced:
     """Everything at once: the line is as fast as the terminal."""
@@ -64,6 +69,11 @@ class Unpaced:
     def owed(self) -> int:
         """See Pace."""
         return 0
+
+    @property
+    def patience(self) -> float:
+        """See Pace."""
+        return 0.0
 
 
 class SpeedPace:
@@ -102,6 +112,11 @@ class SpeedPace:
         """See Pace."""
         return 0
 
+    @property
+    def patience(self) -> float:
+        """See Pace."""
+        return 0.0
+
 
 class AnswerPace:
     """A line of unknown speed: a query behind each chunk; its answer says that the terminal has come so far.
@@ -116,6 +131,8 @@ class AnswerPace:
     LEAST, MOST = 48, 1 << 15
     LATE = 0.12
     """Seconds of queueing that are wanted: enough to keep the line busy, too little to be felt."""
+    TOO_FAST = 0.8
+    """Share of the best time in which no answer comes back."""
     PATIENCE = 3.0
     """Seconds without an answer after which it is not waited for any more."""
     INTRODUCTION = 1.0
@@ -125,6 +142,8 @@ class AnswerPace:
         self._window = float(first)
         self._flying: deque[tuple[int, float]] = deque()
         self._best = float("inf")
+        self._ghosts = 0
+        """Answers that may still come to queries that were given up."""
         self._full = False
         self.lost = False
         """Whether the terminal turned out not to answer."""
@@ -135,7 +154,8 @@ class AnswerPace:
         return 0 if self._best == float("inf") else len(self._flying)
 
     @property
-    def _patience(self) -> float:
+    def patience(self) -> float:
+        """See Pace."""
         return self.INTRODUCTION if self._best == float("inf") else self.PATIENCE
 
     @property
@@ -146,8 +166,9 @@ class AnswerPace:
         """See Pace."""
         if self.lost:
             return 1 << 20
-        if self._flying and now - self._flying[0][1] >= self._patience:
+        if self._flying and now - self._flying[0][1] >= self.patience:
             # An answer got lost on the way; a terminal that has never given one will not.
+            self._ghosts = len(self._flying)
             self._flying.clear()
             self.lost = self._best == float("inf")
         left = int(self._window) - self._under_way
@@ -157,7 +178,7 @@ class AnswerPace:
 
     def wait(self, now: float) -> float:
         """See Pace."""
-        return max(0.0, self._flying[0][1] + self._patience - now) if self._flying else 0.0
+        return max(0.0, self._flying[0][1] + self.patience - now) if self._flying else 0.0
 
     def sent(self, size: int, now: float) -> str:
         """See Pace."""
@@ -170,10 +191,17 @@ class AnswerPace:
         """See Pace."""
         if not self._flying:
             return
-        size, at = self._flying.popleft()
-        took = now - at
+        took = now - self._flying[0][1]
+        if self._ghosts and took < self._best * self.TOO_FAST:
+            # To a query that was given up: the link had only stood still.
+            self._ghosts -= 1
+            return
+        size, _ = self._flying.popleft()
         self._best = min(self._best, took)
         if took > self._best + self.LATE:
+            if self._window <= self.LEAST:
+                # Another way to the terminal may be a longer one: what was once the best is not so for ever.
+                self._best *= 1.05
             self._window = max(float(self.LEAST), self._window * 0.75)
         elif self._full or size > self._window / 4:
             self._window = min(float(self.MOST), self._window + size)

@@ -186,3 +186,48 @@ def test_answers_of_the_terminal_are_never_echoed(tmp_path: Path, round_trip: fl
         assert found.line.wait_end() == 0
         found.line.settle(0.5)
         assert b"[0n" not in found.line.raw
+
+
+def test_keys_typed_ahead_meet_what_those_before_them_opened(tmp_path: Path) -> None:
+    """On a slow link many keys arrive at once: the text behind `/` is the filter's, no key of the screen."""
+    with play(tmp_path) as found:
+        found.line.until(HOME)
+        found.line.send("4p/kora")
+        found.line.until(lambda line: line.rows[22].startswith("kora"))
+        found.line.settle(0.5)
+        rows = [row for row in found.line.rows if "sensei-" in row and "/1" in row]
+        assert rows
+        assert all("kora" in row for row in rows), found.line.text
+        x, y = found.line.cursor
+        assert found.line.rows[y][:x].rstrip().endswith("kora"), "the terminal's cursor stands in the filter"
+
+
+def test_a_paste_that_nobody_marked_is_one(tmp_path: Path) -> None:
+    with play(tmp_path, screen="configure") as found:
+        found.line.until("Domain")
+        found.line.press("v")
+        found.line.settle(0.5)
+        os.write(found.line.leader, b"".join(b"# comment %d of a long paste\r" % number for number in range(100)))
+        found.line.until("comment 99", 5)
+        found.line.press("escape")
+        found.line.until("not saved")
+
+
+def test_a_console_that_is_held_by_ctrl_s_ends_when_it_is_told(tmp_path: Path) -> None:
+    with play(tmp_path) as found:
+        found.line.until(HOME)
+        found.line.settle()
+        found.line.send("\x13")
+        found.line.settle()
+        found.line.kill(signal.SIGTERM)
+        assert found.line.wait_end(10) == 128 + signal.SIGTERM
+        assert found.line.modes == found.line.modes_before
+
+
+def test_leaving_over_a_slow_link_types_nothing_into_the_shell(tmp_path: Path) -> None:
+    with play(tmp_path, term="xterm-256color", round_trip=0.8) as found:
+        found.line.until(HOME)
+        found.line.press("j", "j", "k", "q")
+        assert found.line.wait_end() == 0
+        found.line.settle(0.5)
+        assert b"0n" not in found.line.raw

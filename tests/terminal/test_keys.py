@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from sensei_tui.terminal.keys import NEAR, QUIET, SPLIT, Keys
+from sensei_tui.terminal.keys import LATE, NEAR, PASTE, QUIET, SPLIT, Keys
 
 WHOLE = ["a", "é", "\x1b[A", "\x1bOA", "\x1b[[A", "\x1b[15~", "\x1b[1;5C", "\x1bOP", "\x1b[Z", "\r", "\x7f", "\x01",
          "\x1b[200~text\x1b[201~", "\x1b[<0;10;12M", "漢"]  # fmt: skip
@@ -47,6 +47,9 @@ def test_what_comes_after_an_esc_that_waited_too_long_is_no_text() -> None:
     assert keys.tick(1.0).keys == ("\x1b",)
     assert typed(keys, b"[B", 1.1) == ""
     assert typed(keys, b"[B", 1.2) == "[B"
+    typed(keys, b"\x1b", 2.0)
+    assert keys.tick(3.0).keys == ("\x1b",)
+    assert typed(keys, b"OK", 3.1 + LATE) == "OK"
 
 
 def test_an_esc_and_a_key_typed_in_haste_are_both() -> None:
@@ -103,6 +106,33 @@ def test_noise_presses_no_key() -> None:
     assert out == ""
     assert typed(keys, b"q", now + QUIET / 2) == ""
     assert typed(keys, b"q", now + 3 * QUIET) == "q"
+
+
+def test_a_paste_is_one_thing_whatever_is_in_it() -> None:
+    keys = Keys()
+    text = "\x1b[200~" + "line\n" * 2000 + "\ufffd\ufffd" + "\x1b[201~"
+    data, out = text.encode(), list[str]()
+    for at in range(0, len(data), 4096):
+        out += keys.feed(data[at : at + 4096], at / 1e6).keys
+    assert out == [text]
+    assert keys.feed(b"q", 9).keys == ("q",)
+
+
+def test_a_paste_whose_end_never_comes_ends() -> None:
+    keys = Keys()
+    assert keys.feed(b"\x1b[200~some \xff\xfe text", 0).keys == ()
+    assert keys.tick(1).keys == ()
+    assert keys.tick(PASTE).keys == ("\x1b[200~some  text\x1b[201~",)
+    assert keys.feed(b"q", 9).keys == ("q",)
+
+
+def test_many_characters_at_once_are_a_paste_and_the_enter_behind_it_a_key() -> None:
+    keys = Keys()
+    licence = "abcd-efgh-ijkl-mnop-qrst"
+    assert keys.feed(f"{licence}\r".encode(), 0).keys == (f"\x1b[200~{licence}\x1b[201~", "\r")
+    assert keys.feed(b"uv", 0.05).keys == ("\x1b[200~uv\x1b[201~",)
+    assert keys.feed(b"uv", 5).keys == ("u", "v")
+    assert keys.feed(b"/uninst", 6).keys == tuple("/uninst")
 
 
 def test_whole_text_in_any_pieces() -> None:

@@ -80,5 +80,22 @@ def test_a_terminal_that_does_not_answer_is_not_asked_for_ever() -> None:
     assert pace.room(now) > 100_000
 
 
+@pytest.mark.parametrize("held", [1.0, 2.9, 3.0, 3.2, 4.0])
+def test_answers_that_were_held_for_a_while_are_got_over(held: float) -> None:
+    """A link that stood still: answers counted to the wrong queries must not slow the line for ever."""
+    pace, now, answers, sent = AnswerPace(), 0.0, list[float](), dict[int, int]()
+    while now < 60:
+        while answers and answers[0] <= now and not 10 <= now < 10 + held:
+            answers.pop(0)
+            pace.answered(now)
+        if size := min(pace.room(now), 4000):
+            pace.sent(size, now)
+            answers.append(now + 0.3)
+            sent[int(now)] = sent.get(int(now), 0) + size
+            continue
+        now += 0.005
+    assert sent[59] > 5000
+
+
 def test_unpaced_is_without_bound() -> None:
     assert Unpaced().room(0) > 100_000
