@@ -24,6 +24,14 @@ def clip(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 2)] + ".."
 
 
+def clip_name(text: str, width: int) -> str:
+    """Cut in the middle: what tells names of one kind apart stands at their end."""
+    if len(text) <= width:
+        return text
+    tail = max(0, min(12, width // 2 - 2))
+    return text[: max(0, width - tail - 2)] + ".." + text[len(text) - tail :]
+
+
 def bytes_si(count: float) -> str:
     """Decimal units, as disks are sold: `640 GB`, `1.2 TB`."""
     return _scaled(count, 1000, ("B", "kB", "MB", "GB", "TB", "PB"))

@@ -32,7 +32,7 @@ def tui(ctx: click.Context, site: Path | None, profile: str | None, line_speed: 
     os.environ.update({name: str(value) for name, value in named.items() if value})
     if profile:
         _take(profile)
-    if profile != "plain" and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if profile != "plain" and not on_terminal():
         raise UsageError(
             "The console needs a terminal.", remedy="Use the commands (sensei --help), or --profile plain."
         )
@@ -49,7 +49,13 @@ def _take(profile: str) -> None:
         os.environ[PROFILE_VARIABLE] = profile
 
 
+def on_terminal() -> bool:
+    """Whether somebody sits there: both ends are a terminal, and open."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
 def open_console(root: str) -> None:
     """Become the console on this site: one process, so that signals and the terminal have one owner."""
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "sensei_tui.console", root])

@@ -86,10 +86,10 @@ class ConfigurePage(ValuesPage):
     BY_ROW = frozenset({"other_list", "leave"})
 
     def rows(self) -> list[Row]:
-        return self.draft.group_rows()
+        return self.draft.group_rows("wrong", "set")
 
     def foot(self) -> Iterable[Line]:
-        return [line("* something is set there, ! something is not valid")]
+        return [line("set: something is set there; wrong: something is not valid")]
 
     def open(self, key: str) -> bool:
         FieldsPage(self.console, key).visit()
@@ -114,7 +114,7 @@ class FieldsPage(ValuesPage):
         return [*super().head(), form.group_title(self.group)]
 
     def rows(self) -> list[Row]:
-        return [self.draft.field_row(field) for field in self.draft.fields(self.group)]
+        return [self.draft.field_row(field, 0) for field in self.draft.fields(self.group)]
 
     def applies(self, action: str) -> bool:
         if action == "unset":

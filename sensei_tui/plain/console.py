@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -85,9 +86,9 @@ class Console:
 
     def run(self) -> int:
         """From the first page to the last; returns the exit code."""
-        self.talk.say(f"Sensei, plain console, site {self.session.name}. Answer with the number of a line,")
-        self.talk.say("or with the letter beside it. 0 goes back, ? explains, Enter shows a page again.")
         try:
+            self.talk.say(f"Sensei, plain console, site {self.session.name}. Answer with the number of a line,")
+            self.talk.say("or with the letter beside it. 0 goes back, ? explains, Enter shows a page again.")
             self._begin()
             self._pages()
         except Left as left:
@@ -262,8 +263,11 @@ def open_on(site: Site) -> int:
     try:
         with talk.waking():
             return Console(site, talk).run()
+    except Left as left:
+        return left.code
     except Exception:  # noqa: BLE001 - the last place: a defect is told without the values of variables
-        talk.say("A defect in sensei ended this console. Runs go on.\n" + traceback.format_exc(limit=-8))
+        with suppress(Left):
+            talk.say("A defect in sensei ended this console. Runs go on.\n" + traceback.format_exc(limit=-8))
         return int(ExitCode.INTERNAL)
     finally:
         for number, handler in before:

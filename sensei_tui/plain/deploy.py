@@ -204,7 +204,8 @@ class DeployPage(Page):
 
 def _run_head(run: RunView) -> list[Line]:
     """Every step on a line of its own, then how far it is."""
-    steps = [line(" ", *screen.step_cells(run, number)) for number in range(len(run.steps))]
+    # `step 1`, not `1`: that is an answer.
+    steps = [line(f" step {number + 1:<3}", *screen.step_cells(run, number)[1:]) for number in range(len(run.steps))]
     over = run.state is RunState.DONE or run.state in screen.UNFINISHED
     share = screen.progress(run, 0) if over else line(screen.share(run))
     waiting = [line(f"Not ready yet ({len(run.waiting)})")] if run.waiting else []

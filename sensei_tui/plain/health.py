@@ -50,7 +50,9 @@ class HealthPage(Page):
         return [screen.headline(session.health, session.trouble, session.target is None)]
 
     def rows(self) -> list[Row]:
-        return screen.board_rows(self.session.health, self.view) if self.session.health else []
+        health = self.session.health
+        names = max((len(pod.name) for pod in health.pods), default=0) if health else 0
+        return screen.board_rows(health, self.view, names) if health else []
 
     def applies(self, action: str) -> bool:
         if action == f"view('{self.view}')":

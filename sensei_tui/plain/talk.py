@@ -21,8 +21,11 @@ LONGEST = 65_536
 """Bytes of one line of input; what is longer is not an answer."""
 
 
-class Left(Exception):
-    """The operator is gone: end of input, a line that was hung up, a signal. `code` is the exit code."""
+class Left(BaseException):
+    """The operator is gone: end of input, a line that was hung up, a signal. `code` is the exit code.
+
+    Raised in signal handlers too, in the middle of anything: no handler of errors may take it for one.
+    """
 
     def __init__(self, code: int = 0) -> None:
         super().__init__(code)

@@ -80,25 +80,26 @@ class Draft:
         """Why what was typed is not allowed there; empty if it is."""
         return check_value(field.path, parse_text(field, text))
 
-    def group_rows(self) -> list[Row]:
-        """The groups: `!` where something is not valid, `*` where something is set."""
+    def group_rows(self, wrong_mark: str = "!", set_mark: str = "*") -> list[Row]:
+        """The groups, marked where something is not valid, or is set."""
         bad = {problem.path for problem in self.problems if problem.severity == "error"}
         rows = []
         for group in self.groups:
             paths = [field.path for field in group.fields]
             wrong = any(path in bad for path in paths)
             changed = any(self.editor.get(path) is not None for path in paths)
-            mark = span(" !", "fail") if wrong else span(" *", "dim") if changed else span("")
+            mark = span(f" {wrong_mark}", "fail") if wrong else span(f" {set_mark}", "dim") if changed else span("")
             rows.append(Row(group.key, line(cell(group.title, 14), mark)))
         return rows
 
-    def field_row(self, field: Field) -> Row:
-        """`Replicas   2`."""
+    def field_row(self, field: Field, width: int = VALUE_WIDTH) -> Row:
+        """`Replicas   2`, the value cut to `width` (0: as it is)."""
         wrong = any(problem.path == field.path and problem.severity == "error" for problem in self.problems)
         given = self.editor.get(field.path)
         value = shown_value(field, self.value(field.path))
         text = line(
-            cell(field.title, 24), cell(value, VALUE_WIDTH, "fail" if wrong else "" if given is not None else "dim")
+            cell(field.title, 24),
+            cell(value, width or len(value), "fail" if wrong else "" if given is not None else "dim"),
         )
         return Row(field.path, text, f"{field.title} {field.path} {field.description}")
 

@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Container
 
 from sensei_tui.base import clock
-from sensei_tui.base.text import bytes_iec
+from sensei_tui.base.text import bytes_iec, clip_name
 from sensei_tui.health.model import ComponentHealth, Health, NodeHealth, PodHealth, ServiceHealth
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Session, Topic
@@ -22,6 +22,9 @@ from sensei_tui.widgets.lines import Line, Pane, cell, details, labelled, line, 
 from sensei_tui.widgets.rows import Row, Rows
 
 VIEWS = {"components": "components", "pods": "pods", "services": "services", "nodes": "nodes"}
+
+POD_NAME = 35
+"""Characters of a pod's name where the terminal has 80 columns."""
 
 
 class HealthScreen(FilterMixin, SenseiScreen):
@@ -178,10 +181,10 @@ def headline(health: Health | None, trouble: str, unconfigured: bool) -> Line:
     return line(" ", word(health.word), "  ", span(health.headline, "strong"))
 
 
-def board_rows(health: Health, view: str) -> list[Row]:
+def board_rows(health: Health, view: str, names: int = POD_NAME) -> list[Row]:
     """The rows of one view."""
     if view == "pods":
-        return [_pod_row(pod) for pod in health.pods]
+        return [_pod_row(pod, names) for pod in health.pods]
     if view == "services":
         return [_service_row(service) for service in health.services]
     if view == "nodes":
@@ -200,9 +203,11 @@ def _component_row(component: ComponentHealth) -> Row:
     return Row(component.name, text, f"{component.title} {component.word} {why}")
 
 
-def _pod_row(pod: PodHealth) -> Row:
+def _pod_row(pod: PodHealth, names: int = POD_NAME) -> Row:
     state = (word(pod.word, 5), cell(pod.status, 18), cell(pod.restarts, 4, right=True))
-    return Row(pod.name, line(cell(pod.name, 36), cell(pod.ready, 6), *state, " ", span(pod.node)))
+    return Row(
+        pod.name, line(cell(clip_name(pod.name, names), names + 1), cell(pod.ready, 6), *state, " ", span(pod.node))
+    )
 
 
 def _service_row(service: ServiceHealth) -> Row:

@@ -10,6 +10,7 @@ import os
 import signal
 import termios
 from contextlib import suppress
+from pathlib import Path
 
 from sensei_tui.terminal.line import Tty
 
@@ -42,6 +43,10 @@ def _wait(watched: int, fd: int, attributes: list[object], farewell: str) -> Non
     try:
         for number in _IGNORED:
             signal.signal(number, signal.SIG_IGN)
+        # What the console has open (sockets, files) is to end with it.
+        for other in {int(path.name) for path in Path("/proc/self/fd").iterdir()} - {watched, fd}:
+            with suppress(OSError):
+                os.close(other)
         if os.read(watched, 1) != _WELL:
             termios.tcflush(fd, termios.TCIOFLUSH)
             termios.tcsetattr(fd, termios.TCSANOW, attributes)  # type: ignore[arg-type]

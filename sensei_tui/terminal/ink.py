@@ -8,7 +8,7 @@ from functools import lru_cache
 from rich.color import Color, ColorSystem
 
 from sensei_tui.terminal.glyphs import to_ascii
-from sensei_tui.terminal.grid import BOLD, DIM, ITALIC, PLAIN, REVERSE, SGR_FLAGS, STRIKE, UNDERLINE, Pen, on_blank
+from sensei_tui.terminal.grid import BOLD, DIM, ITALIC, PLAIN, REVERSE, SGR_FLAGS, STRIKE, UNDERLINE, Pen
 from sensei_tui.terminal.terminfo import Terminfo
 
 _CAPABILITY = {BOLD: "bold", DIM: "dim", ITALIC: "sitm", UNDERLINE: "smul", REVERSE: "rev"}
@@ -111,8 +111,3 @@ def _nearest(red: int, green: int, blue: int) -> int:
     cube = sum((_CUBE[step] - value) ** 2 for step, value in zip(steps, (red, green, blue), strict=True))
     shade = sum((8 + 10 * grey - value) ** 2 for value in (red, green, blue))
     return 232 + grey if shade < cube else 16 + 36 * steps[0] + 6 * steps[1] + steps[2]
-
-
-def looks_blank(text: str, cell_pen: Pen, pen: Pen) -> bool:
-    """Whether a blank cell may be written with `pen` and look as it should."""
-    return text == " " and on_blank(pen) == cell_pen

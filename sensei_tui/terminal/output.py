@@ -65,9 +65,10 @@ class Output:
 
     def start(self, greeting: str) -> None:
         """Begin to send: the greeting, then the whole picture."""
-        self._ending = False
-        self._painter.forget(*self.size)
-        self._spoken.append(greeting)
+        with self._changed:
+            self._ending = False
+            self._painter.forget(*self.size)
+            self._spoken.append(greeting)
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
         self._thread.start()
 

@@ -57,7 +57,8 @@ def load(term: str) -> Terminfo | None:
             content = path.read_bytes()
         except OSError:
             continue
-        return _parse(term, content)
+        if found := _parse(term, content):
+            return found
     return None
 
 

@@ -157,7 +157,7 @@ def test_a_field_edit_that_is_refused_loses_nothing(console: Operator, installed
     console.pick("Replicas", "now 3")
     console.answer("", "Nothing was changed.", "Configure> ")
     console.pick("what differs from what is deployed", "+ controlPlane.replicas: 3", "Configure> ")
-    console.answer("0", "Control plane  *", "Configure> ")
+    console.answer("0", "Control plane  set", "Configure> ")
     console.answer("0", "Home> ")
     console.answer("0", "Leave without saving the configuration?", "The edits made here would be lost.")
     console.answer("", "Home> ")
