@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -9,13 +10,13 @@ import pytest
 from tests.terminal.line import Line, shows
 from tests.terminal.play import FILLED, Play
 
-BAR = 79
-"""The column of the console's scrollbar, which the twins do without; text that it cuts is cut one cell later there."""
+BELOW = re.compile(r" +\+\d+ *$")
+"""The console's count of the lines below the last one, which the twins do without."""
 
 
 def picture(line: Line) -> list[str]:
-    """The screen without the scrollbar's column."""
-    return [row[:BAR].rstrip() for row in line.rows]
+    """The screen without that count."""
+    return [BELOW.sub("", row).rstrip() for row in line.rows]
 
 
 def pictures(variant: str) -> list[list[str]]:

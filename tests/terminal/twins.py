@@ -1,6 +1,6 @@
 """What both twins show: Health, Home and the log over the whole screen, as lines from the console's own functions.
 
-The layout is the console's at 80 columns, without its scrollbar.
+The layout is the console's at 80 columns, without its count of the lines below the last one.
 """
 
 from __future__ import annotations
