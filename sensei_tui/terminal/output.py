@@ -39,7 +39,6 @@ class Output:
 
     def __init__(self, fd: int, terminfo: Terminfo, ink: Ink, pace: Pace, columns: int, rows: int) -> None:
         self._fd = fd
-        self._terminfo = terminfo
         self._stream = Stream(Grid(columns, rows), ink)
         self._painter = Painter(terminfo, ink, columns, rows)
         self.pace = pace
@@ -50,7 +49,6 @@ class Output:
         self._ending = False
         self._behind_since: float | None = None
         self._thread: threading.Thread | None = None
-        self.bytes_sent = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -200,7 +198,6 @@ class Output:
                 written = os.write(self._fd, data[:512])
             except OSError:
                 return False
-            self.bytes_sent += written
             data = data[written:]
         return True
 

@@ -14,7 +14,6 @@ CHUNK = 0.06
 """Seconds of line time that are decided at once: what comes up later waits for as long at most."""
 QUERY = "\x1b[5n"
 """Device status report: every terminal with a cursor report has it, and its answer is like no key."""
-ANSWER = "\x1b[0n"
 
 
 class Pace(Protocol):
@@ -76,7 +75,7 @@ class Unpaced:
         return 0.0
 
 
-class SpeedPace:
+class SpeedPace(Unpaced):
     """A line of a known speed: never more on its way than a chunk and the little that hides our own delays."""
 
     SHARE = 0.97
@@ -103,19 +102,6 @@ class SpeedPace:
         """See Pace."""
         self._free_at = max(self._free_at, now) + size / self._rate
         return ""
-
-    def answered(self, now: float) -> None:
-        """See Pace."""
-
-    @property
-    def owed(self) -> int:
-        """See Pace."""
-        return 0
-
-    @property
-    def patience(self) -> float:
-        """See Pace."""
-        return 0.0
 
 
 class AnswerPace:

@@ -58,11 +58,6 @@ class Painter:
         """Where the cursor was left when everything had been painted."""
         return self._parked
 
-    @property
-    def shown(self) -> Grid | None:
-        """What the terminal shows, or None where that is unknown."""
-        return self._shown
-
     def forget(self, columns: int, rows: int) -> None:
         """Nothing is known of the terminal any more: it will be cleared and painted anew."""
         self._size = (columns, rows)
