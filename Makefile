@@ -9,13 +9,14 @@ OLDEST := $(addprefix tests/cluster/test_,real.py runs.py engines.py watches.py)
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster check bench snapshots clean
+.PHONY: help demo test test-cluster check bench snapshots charts clean
 
 help:
 	@echo "make demo    install into $(VENV) and open the console on a rehearsal site (no cluster needed)"
 	@echo "make test    install into $(VENV) and run every test that needs no extra server"
 	@echo "make test-cluster   build a real Kubernetes (Go needed, minutes at first), run the tests that use it"
 	@echo "make check   ruff, mypy --strict, import-linter"
+	@echo "make charts  write the charts' schema, values.yaml and the guide's page of values from tools/charts"
 	@echo "make bench   the benchmarks of docs/benchmarks.md"
 
 $(BIN)/.ready: pyproject.toml
@@ -53,6 +54,9 @@ bench: $(BIN)/.ready-dev
 
 snapshots: $(BIN)/.ready-dev
 	@$(BIN)/python -m pytest -q tests/screens --snapshot-update
+
+charts: $(BIN)/.ready-dev
+	@$(BIN)/python -m tools.charts
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

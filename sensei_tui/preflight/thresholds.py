@@ -30,7 +30,7 @@ GPU_MEMORY = 40 * GB
 GPU_COMPUTE = (8, 0)
 """Compute capability of the A100: https://developer.nvidia.com/cuda-gpus."""
 
-KUBERNETES = (1, 29)
+KUBERNETES = (1, 30)
 """`kubeVersion` of both charts."""
 LATENCY_WARN = 1.0
 """Seconds. Helm sends some hundred requests; at a second each an installation takes an hour."""

@@ -45,8 +45,13 @@ class Scenario(NamedTuple):
     def workloads(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Every object that makes pods, and the pods' spec."""
         for item in self.all:
-            if "template" in item.get("spec", {}):
-                yield item, item["spec"]["template"]["spec"]
+            spec = item.get("spec", {}).get("jobTemplate", item).get("spec", {})
+            if "template" in spec:
+                yield item, spec["template"]["spec"]
+
+    def lasting(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Those whose pods are there to stay."""
+        return ((item, pod) for item, pod in self.workloads() if item["kind"] in ("Deployment", "StatefulSet"))
 
     def containers(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every container, with its workload's name."""

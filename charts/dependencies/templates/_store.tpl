@@ -1,60 +1,24 @@
 {{/*
 One store: client Service, headless Service, StatefulSet, budget.
-Input: dict root, component, name, uid, values (image, resources), replicas, ports (list of dict name, port),
-volumes (list of dict name, path, size), container (the rest of the container, as text), pod (more pod settings, as text).
+Input: dict root, component, name, uid, values (image, resources), replicas, ports (list of dict name, port: those of clients),
+volumes (list of dict name, path, size), mounts (list of dict name, path, emptyDir), grace (seconds), container (the rest of it, as text).
+No liveness probe anywhere: a store that recovers after a crash must never be killed for being slow. What never gets ready is on the board.
 */}}
 {{- define "sensei.store" -}}
-{{- $labels := include "sensei.labels" . }}
 {{- $selector := include "sensei.selector" . }}
-apiVersion: v1
-kind: Service
-metadata:
-  name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
-  labels:
-    {{- $labels | nindent 4 }}
-spec:
-  type: ClusterIP
-  selector:
-    {{- $selector | nindent 4 }}
-  ports:
-    {{- range .ports }}
-    - name: {{ .name }}
-      port: {{ .port }}
-      targetPort: {{ .name }}
-    {{- end }}
+{{- include "sensei.service" . }}
 ---
-apiVersion: v1
-kind: Service
-metadata:
-  name: {{ .name }}-headless
-  namespace: {{ .root.Release.Namespace }}
-  labels:
-    {{- $labels | nindent 4 }}
-spec:
-  type: ClusterIP
-  clusterIP: None
-  publishNotReadyAddresses: true
-  selector:
-    {{- $selector | nindent 4 }}
-  ports:
-    {{- range .ports }}
-    - name: {{ .name }}
-      port: {{ .port }}
-      targetPort: {{ .name }}
-    {{- end }}
+{{ include "sensei.service" (merge (dict "name" (printf "%s-headless" .name) "headless" true) .) }}
 ---
 apiVersion: apps/v1
 kind: StatefulSet
 metadata:
-  name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
-  labels:
-    {{- $labels | nindent 4 }}
+  {{- include "sensei.metadata" . | nindent 2 }}
 spec:
   replicas: {{ .replicas }}
   serviceName: {{ .name }}-headless
   podManagementPolicy: {{ ternary "Parallel" "OrderedReady" (gt (int .replicas) 1) }}
+  revisionHistoryLimit: 3
   persistentVolumeClaimRetentionPolicy:
     whenDeleted: Retain
     whenScaled: Retain
@@ -64,12 +28,10 @@ spec:
   template:
     metadata:
       labels:
-        {{- $labels | nindent 8 }}
+        {{- include "sensei.storeLabels" . | nindent 8 }}
     spec:
       {{- include "sensei.pod" . | nindent 6 }}
-      {{- with .pod }}
-      {{- . | nindent 6 }}
-      {{- end }}
+      terminationGracePeriodSeconds: {{ .grace }}
       topologySpreadConstraints:
         {{- include "sensei.spread" . | nindent 8 }}
       containers:
@@ -89,11 +51,7 @@ spec:
           volumeMounts:
             - name: tmp
               mountPath: /tmp
-            {{- range .volumes }}
-            - name: {{ .name }}
-              mountPath: {{ .path }}
-            {{- end }}
-            {{- range .mounts }}
+            {{- range concat .volumes .mounts }}
             - name: {{ .name }}
               mountPath: {{ .path }}
             {{- end }}
@@ -115,16 +73,40 @@ spec:
         labels:
           {{- $selector | nindent 10 }}
       spec:
-        accessModes: [ReadWriteOnce]
-        {{- with $root.Values.global.storageClass }}
-        storageClassName: {{ . | quote }}
-        {{- end }}
-        resources:
-          requests:
-            storage: {{ .size | quote }}
+        {{- include "sensei.claim" (dict "root" $root "size" .size) | nindent 8 }}
     {{- end }}
 {{- if gt (int .replicas) 1 }}
 ---
 {{ include "sensei.budget" . }}
 {{- end }}
+{{- if .root.Values.networkPolicy.enabled }}
+---
+{{ include "sensei.store.policy" . }}
+{{- end }}
+{{- end }}
+
+{{/* Pods of the platform reach a store's ports; its own pods reach each other on all of theirs. */}}
+{{- define "sensei.store.policy" -}}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "sensei.metadata" . | nindent 2 }}
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "sensei.selector" . | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - from:
+        {{- include "sensei.everyPod" . | nindent 8 }}
+      ports:
+        {{- range .ports }}
+        - {port: {{ .name }}}
+        {{- end }}
+    {{- $peers := printf "podSelector:\n  matchLabels:\n%s" (include "sensei.selector" . | indent 4) }}
+    - from:
+        - {{- $peers | nindent 10 }}
+  egress:
+    - to:
+        - {{- $peers | nindent 10 }}
 {{- end }}

@@ -1,12 +1,22 @@
-{{/* Shared by both charts; the two copies are identical (tests/charts). */}}
+{{/* Shared by both charts; the copy in dependencies is written by tools.charts. */}}
 
 {{/* All labels of an object. Input: dict root, component. */}}
 {{- define "sensei.labels" -}}
+{{ include "sensei.podLabels" . }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end }}
+
+{{/* Labels of the pods of a component: they change with the platform's version, and so do its pods. */}}
+{{- define "sensei.podLabels" -}}
+{{ include "sensei.storeLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+{{- end }}
+
+{{/* Labels of a store's pods: no version, for a store must not start anew because the platform did. */}}
+{{- define "sensei.storeLabels" -}}
 {{ include "sensei.selector" . }}
 app.kubernetes.io/part-of: sensei
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
 {{/* Labels that may never change: selectors and volume claims carry these alone. */}}
@@ -16,7 +26,15 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
-{{/* The full name of an image. Input: dict root, image. */}}
+{{/* Name, namespace and labels of an object. Input: dict root, component, name. */}}
+{{- define "sensei.metadata" -}}
+name: {{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "sensei.labels" . | nindent 2 }}
+{{- end }}
+
+{{/* The full name of an image or artifact. Input: dict root, image. */}}
 {{- define "sensei.image" -}}
 {{- $registry := .root.Values.global.imageRegistry | default .image.registry -}}
 {{- $name := ternary (printf "%s/%s" $registry .image.repository) .image.repository (ne $registry "") -}}
@@ -36,7 +54,17 @@ limits:
   memory: {{ .memory | quote }}
 {{- end }}
 
-{{/* Pod-level settings for the restricted Pod Security standard. Input: dict root, uid. */}}
+{{/* A share of a memory quantity in MiB. Input: dict memory, percent. */}}
+{{- define "sensei.mebibytes" -}}
+{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000
+  "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $number := regexFind "^[0-9.]+" .memory | float64 -}}
+{{- $unit := regexFind "[A-Za-z]*$" .memory -}}
+{{- $bytes := mulf $number (required (printf "A memory size can't have the suffix %s." $unit) (get $units $unit)) -}}
+{{- divf (mulf $bytes .percent) 104857600.0 | floor | int64 -}}
+{{- end }}
+
+{{/* Pod-level settings for the restricted Pod Security standard, and where pods run. Input: dict root, uid, tolerations. */}}
 {{- define "sensei.pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -45,6 +73,16 @@ imagePullSecrets:
   {{- range . }}
   - name: {{ . | quote }}
   {{- end }}
+{{- end }}
+{{- with .root.Values.global.nodeSelector }}
+nodeSelector:
+  {{- range . }}
+  {{ regexFind "^[^=]+" . | quote }}: {{ regexReplaceAll "^[^=]+=" . "" | quote }}
+  {{- end }}
+{{- end }}
+{{- with concat (.tolerations | default list) .root.Values.global.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
   runAsNonRoot: true
@@ -64,14 +102,17 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Pods of one component on different nodes, as far as possible. Input: dict root, component. */}}
+{{/* Pods of one component on different nodes. Input: dict root, component, rollout (pods of one revision count alone). */}}
 {{- define "sensei.spread" -}}
 - maxSkew: 1
   topologyKey: kubernetes.io/hostname
-  whenUnsatisfiable: ScheduleAnyway
+  whenUnsatisfiable: {{ ternary "DoNotSchedule" "ScheduleAnyway" (eq .root.Values.global.spread "required") }}
   labelSelector:
     matchLabels:
       {{- include "sensei.selector" . | nindent 6 }}
+  {{- if .rollout }}
+  matchLabelKeys: [pod-template-hash]
+  {{- end }}
 {{- end }}
 
 {{/* A PodDisruptionBudget: one pod at a time. Input: dict root, component, name. */}}
@@ -79,12 +120,11 @@ capabilities:
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
-  name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
-  labels:
-    {{- include "sensei.labels" . | nindent 4 }}
+  {{- include "sensei.metadata" . | nindent 2 }}
 spec:
   maxUnavailable: 1
+  # A pod that is not ready guards nothing; it must not keep a node from being drained.
+  unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels:
       {{- include "sensei.selector" . | nindent 6 }}
@@ -97,4 +137,62 @@ spec:
     secretKeyRef:
       name: {{ .secret | quote }}
       key: {{ .key | quote }}
+{{- end }}
+
+{{/* A ClusterIP Service. Input: dict root, component, name, ports (list of dict name, port, target). */}}
+{{- define "sensei.service" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "sensei.metadata" . | nindent 2 }}
+spec:
+  type: ClusterIP
+  {{- if .headless }}
+  clusterIP: None
+  publishNotReadyAddresses: true
+  {{- end }}
+  selector:
+    {{- include "sensei.selector" . | nindent 4 }}
+  ports:
+    {{- range .ports }}
+    - name: {{ .name }}
+      port: {{ .port }}
+      targetPort: {{ .target | default .name }}
+    {{- end }}
+{{- end }}
+
+{{/* What is refused to every pod of a release unless another policy allows it; names may be looked up. Input: dict root, name. */}}
+{{- define "sensei.deny" -}}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "sensei.metadata" (merge (dict "component" "network-policy") .) | nindent 2 }}
+spec:
+  podSelector:
+    matchLabels:
+      app.kubernetes.io/name: sensei
+      app.kubernetes.io/instance: {{ .root.Release.Name }}
+  policyTypes: [Ingress, Egress]
+  egress:
+    - ports:
+        - {port: 53, protocol: UDP}
+        - {port: 53, protocol: TCP}
+{{- end }}
+
+{{/* Every pod of the platform in this namespace, of whichever release. */}}
+{{- define "sensei.everyPod" -}}
+- podSelector:
+    matchLabels:
+      app.kubernetes.io/name: sensei
+{{- end }}
+
+{{/* The spec of a volume claim. Input: dict root, size. */}}
+{{- define "sensei.claim" -}}
+accessModes: [ReadWriteOnce]
+{{- with .root.Values.global.storageClass }}
+storageClassName: {{ . | quote }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ .size | quote }}
 {{- end }}

@@ -142,8 +142,8 @@ def nodes_of(count: int, **each: Any) -> dict[str, Any]:
 CASES: list[tuple[str, Facts, Status, str]] = [
     ("api.reachable", facts(server=Unknown("connection refused", "Start it.")), FAIL, "connection refused"),
     ("api.reachable", facts(server=Server("v1.36.2", 1.2, 0)), WARN, "1200 ms"),
-    ("api.version", facts(server=Server("v1.28.9", 0.1, 0)), FAIL, "v1.28.9 (minimum 1.29)"),
-    ("api.version", facts(server=Server("v1.29.0-eks-1", 0.1, 0)), PASS, "v1.29.0"),
+    ("api.version", facts(server=Server("v1.29.9", 0.1, 0)), FAIL, "v1.29.9 (minimum 1.30)"),
+    ("api.version", facts(server=Server("v1.30.0-eks-1", 0.1, 0)), PASS, "v1.30.0"),
     ("api.skew", facts(nodes=(*FIVE, node("new", kubelet="v1.37.0"))), FAIL, "new"),
     ("api.skew", facts(nodes=(*FIVE, node("old", kubelet="v1.32.1"))), FAIL, "old"),
     ("api.skew", facts(nodes=(*FIVE, node("old", kubelet="v1.33.1"))), WARN, "v1.33.1, v1.36.2"),

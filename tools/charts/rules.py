@@ -1,0 +1,52 @@
+"""What settings demand of each other: the `allOf` of the schema, each with the sentence an operator reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Node = dict[str, Any]
+FILLED: Node = {"minLength": 1}
+
+
+def _at(path: str, rule: Node, *, required: bool = True) -> Node:
+    """A rule for the value at a dotted path."""
+    for key in reversed(path.split(".")):
+        rule = {"properties": {key: rule}, **({"required": [key]} if required else {})}
+    return rule
+
+
+def needs(sentence: str, when: dict[str, Any], path: str, rule: Node = FILLED, **absent_or_empty: str) -> Node:
+    """Where every path of `when` has its value, `path` must be there and meet `rule`."""
+    conditions = [_at(key, {"const": value}) for key, value in when.items()]
+    conditions += [_at(key, {"maxLength": 0}, required=False) for key in absent_or_empty.values()]
+    condition = conditions[0] if len(conditions) == 1 else {"allOf": conditions}
+    return {"$comment": sentence, "if": condition, "then": _at(path, rule)}
+
+
+def _external(key: str, what: str, path: str, of: str) -> Node:
+    return needs(f"{what} needs {of}.", {f"{key}.external.enabled": True}, f"{key}.external.{path}")
+
+
+def rules() -> list[Node]:
+    """Every one."""
+    airgapped = _at("llm.provider", {"enum": ["none", "local"]}, required=False)
+    return [
+        _external("postgresql", "An external PostgreSQL", "host", "its host"),
+        _external("postgresql", "An external PostgreSQL", "existingSecret", "the Secret with its password"),
+        *(needs(f"TLS mode {mode} needs the certificates to check with.", {"postgresql.external.enabled": True,
+                "postgresql.external.tls.mode": mode}, "global.caBundle.existingSecret") for mode in ("verify-ca", "verify-full")),
+        _external("redis", "An external Redis", "host", "its host"),
+        _external("storage", "An external object storage", "endpoint", "its endpoint"),
+        _external("storage", "An external object storage", "existingSecret", "the Secret with its keys"),
+        _external("vectorDb", "An external vector database", "url", "its URL"),
+        needs("A local LLM needs the name of its model.", {"llm.provider": "local"}, "llm.model"),
+        needs("The provider anthropic needs llm.apiKey or llm.existingSecret.", {"llm.provider": "anthropic"},
+              "llm.apiKey", unless="llm.existingSecret"),
+        needs("A local pattern library needs the path of its snapshot.", {"patternLibrary.source": "local"},
+              "patternLibrary.snapshotPath"),
+        {"$comment": "An air-gapped site cannot use an LLM that needs connectivity.",
+         "if": _at("global.airgapped", {"const": True}), "then": airgapped},
+        needs("An Ingress needs the domain it answers for.", {"ingress.enabled": True}, "global.domain"),
+        needs("A Gateway's route needs the domain it answers for.", {"gateway.enabled": True}, "global.domain"),
+        needs("A Gateway's route needs the name of its Gateway.", {"gateway.enabled": True}, "gateway.name"),
+    ]  # fmt: skip

@@ -1,0 +1,363 @@
+"""The settings of both charts, in the order of values.yaml and of the form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tools.charts.kinds import (
+    BUCKET,
+    HOST,
+    REGISTRY,
+    URL,
+    Node,
+    When,
+    artifact,
+    choice,
+    group,
+    image,
+    named,
+    number,
+    pairs,
+    quantity,
+    replicas,
+    resources,
+    several,
+    switch,
+    text,
+    volume,
+)
+
+GROUPS = ("Global", "License", "Control plane", "Data plane", "PostgreSQL", "Redis", "Storage", "Vector DB", "LLM",
+          "Patterns", "Backup", "Access", "Advanced")  # fmt: skip
+POSTGRESQL_MAJORS = (17, 18)
+"""Major versions of PostgreSQL whose images the chart knows; the first is the default."""
+_CIDR = r"^[0-9a-fA-F.:]+/[0-9]{1,3}$"
+_OURS = "registry.sensei.ai"
+
+
+def tree() -> dict[str, Node]:
+    """Every top-level key with its rules."""
+    return {
+        "global": _global(), "license": _license(), "controlPlane": _control_plane(), "dataPlane": _data_plane(),
+        "postgresql": _postgresql(), "redis": _redis(), "storage": _storage(), "vectorDb": _vector_db(), "llm": _llm(),
+        "patternLibrary": _patterns(), "backup": _backup(), "credentials": _credentials(), "ingress": _ingress(),
+        "gateway": _gateway(), "networkPolicy": _network_policy(), "migrations": _migrations(), "probe": _probe(),
+    }  # fmt: skip
+
+
+def _global() -> Node:
+    bundle = group(
+        "CA bundle", "Certificates of the site's own authority, for every connection of the platform.",
+        existingSecret=named("Secret", "Name of a Secret in the namespace with the certificates, PEM, those of public "
+                             "authorities included where they are needed. Empty: the images' own."),
+        key=text("Key", "Key of the Secret that holds them.", "ca.crt", minLength=1),
+    )  # fmt: skip
+    toleration = {"type": "object"}
+    return group(
+        "Global", "Settings of the whole installation.", shown_in="Global",
+        domain=text("Domain", "Name under which operators reach the dashboard; no scheme, no path.", pattern=HOST,
+                    examples=["sensei.internal.example.com"]),
+        imageRegistry=text("Image registry", "Registry that holds every image, with an optional path prefix. Empty: "
+                           "each image's own registry. Set it in air-gapped sites.", pattern=REGISTRY,
+                           examples=["registry.internal.example.com", "harbor.example.com/mirror"]),
+        imagePullSecrets=several("Pull secrets", "Names of docker-registry Secrets in the namespace. The first one "
+                                 "also fetches models and patterns.", {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"}),
+        storageClass=named("StorageClass", "StorageClass of every volume. Empty: the cluster's default."),
+        airgapped=switch("Air-gapped", "Refuse settings that need the Internet."),
+        caBundle=bundle,
+        spread=choice("Spread over nodes", "Pods of one component on different nodes: preferred where there is room, "
+                      "or required, so that a pod waits rather than share a node.", "preferred", "preferred", "required"),
+        nodeSelector=pairs("Node labels", "Labels, name=value, of the nodes that pods may run on. Empty: any node."),
+        tolerations=several("Tolerations", "Taints that pods tolerate, as in a pod.", toleration),
+    )  # fmt: skip
+
+
+def _license() -> Node:
+    return group(
+        "License", "The license of this installation.", shown_in="License",
+        organization=text("Organization", "The organization the license was issued to."),
+        key=text("License key", "Becomes a Kubernetes Secret before Helm runs; Helm never stores it.", secret=True),
+        existingSecret=named("Existing Secret",
+                             "Name of a Kubernetes Secret in the namespace that holds the key 'license-key'."),
+    )  # fmt: skip
+
+
+def _part(title: str, pods: Node, cpu: str, memory: str, **more: Any) -> Node:
+    return group(title, f"{title}.", replicas=pods, resources=resources(cpu, memory), **more)
+
+
+def _control_plane() -> Node:
+    def part(title: str, cpu: str, memory: str) -> Node:
+        return _part(title, replicas(f"Pods of {title}; empty: controlPlane.replicas.", None), cpu, memory)
+
+    return group(
+        "Control plane", "Dashboard, API, Orchestration and Pattern Library.", shown_in="Control plane",
+        replicas=replicas("Pods of each control-plane component that does not set its own.", 2),
+        image=image(_OURS, "sensei/control-plane"),
+        dashboard=part("Dashboard", "100m", "128Mi"), api=part("API", "500m", "1Gi"),
+        orchestration=part("Orchestration", "500m", "1Gi"), patternLibrary=part("Pattern Library", "500m", "1Gi"),
+    )  # fmt: skip
+
+
+def _data_plane() -> Node:
+    def part(title: str, pods: int, cpu: str, memory: str, **more: Any) -> Node:
+        return _part(title, replicas(f"Pods of {title}.", pods), cpu, memory, **more)
+
+    agents: Node = {name: image(_OURS, f"sensei/{name}") for name in ("maba", "kora", "amani")}
+    return group(
+        "Data plane", "MABA, KORA, AMANI, Workers and Agents.", shown_in="Data plane",
+        image=image(_OURS, "sensei/data-plane"), workers=part("Workers", 4, "1", "4Gi"),
+        maba=part("MABA", 2, "1", "2Gi", image=agents["maba"]), kora=part("KORA", 2, "1", "2Gi", image=agents["kora"]),
+        amani=part("AMANI", 2, "1", "2Gi", image=agents["amani"]), agents=part("Agents", 2, "500m", "1Gi"),
+    )  # fmt: skip
+
+
+def _bundled(key: str) -> When:
+    return {f"{key}.external.enabled": False}
+
+
+def _external(key: str, title: str, description: str, enabled: Node, **members: Node) -> Node:
+    found = group(title, description, when={f"{key}.external.enabled": True}, **members)
+    return {**found, "properties": {"enabled": enabled, **found["properties"]}}
+
+
+def _server(name: str) -> Node:
+    return switch("Use an external server", f"Connect to a {name} of yours; the bundled one is not deployed.")
+
+
+def _password() -> Node:
+    return {
+        "existingSecret": named("Existing Secret",
+                                "Name of a Kubernetes Secret in the namespace that holds the password."),
+        "passwordKey": text("Password key", "Key of the Secret that holds the password.", "password", minLength=1),
+    }  # fmt: skip
+
+
+def _address(port: int) -> Node:
+    return {
+        "host": text("Host", "Name or address of the server.", pattern=HOST),
+        "port": number("Port", "TCP port.", port, 1, 65535),
+    }
+
+
+def _postgresql() -> Node:
+    told = "How strictly the server's certificate is checked; verify-ca and verify-full need global.caBundle."
+    modes = group("TLS", "How the connection is protected.",
+                  mode=choice("TLS mode", told, "require", "disable", "require", "verify-ca", "verify-full"))  # fmt: skip
+    external = _external(
+        "postgresql", "External PostgreSQL", "Use a PostgreSQL 14+ server of yours instead of the bundled one.",
+        _server("PostgreSQL server"), **_address(5432),
+        database=text("Database", "Name of the database.", "sensei", minLength=1),
+        username=text("User", "User that owns the database.", "sensei", minLength=1), **_password(), tls=modes,
+    )  # fmt: skip
+    majors = "|".join(str(major) for major in POSTGRESQL_MAJORS)
+    only = _bundled("postgresql")
+    return group(
+        "PostgreSQL", "The metadata store.", shown_in="PostgreSQL", external=external,
+        image=image("docker.io", "library/postgres", "17.6-bookworm", pattern=f"^({majors})([.-][A-Za-z0-9._-]*)?$"),
+        major={**number("Major version", "Major version of the image; part of the data's path. Another one starts "
+                        "empty and is refused unless replacesMajor names the old one.", POSTGRESQL_MAJORS[0],
+                        min(POSTGRESQL_MAJORS), max(POSTGRESQL_MAJORS), when=only), "x-group": "Advanced"},
+        replacesMajor={**number("Replaced major version", "Major version whose data you have a backup of and will "
+                                "restore into the new one. 0: none is replaced.", 0, 0, max(POSTGRESQL_MAJORS), when=only),
+                       "x-group": "Advanced"},
+        resources=resources("2", "8Gi"), persistence=volume("100Gi"),
+    )  # fmt: skip
+
+
+def _redis() -> Node:
+    tls = group("TLS", "How the connection is protected.",
+                enabled=switch("TLS", "Connect over TLS; the certificate is checked against global.caBundle."))  # fmt: skip
+    external = _external(
+        "redis", "External Redis", "Use a Redis 7+ or Valkey server of yours instead of the bundled one.",
+        _server("Redis server"), **_address(6379), **_password(), tls=tls,
+    )  # fmt: skip
+    return group(
+        "Redis", "Cache and messages.", shown_in="Redis", external=external,
+        image=image("docker.io", "valkey/valkey", "8.1.4-bookworm"), resources=resources("500m", "2Gi"),
+        maxMemory=text("Memory for data", "Most memory the data may take; below the pod's memory.", "1536mb",
+                       pattern="^[0-9]+(kb|mb|gb)$", when=_bundled("redis")),
+        persistence=volume("10Gi"),
+    )  # fmt: skip
+
+
+def _s3() -> Node:
+    keys = "Name of a Kubernetes Secret in the namespace that holds the keys 's3-access-key' and 's3-secret-key'."
+    return {
+        "endpoint": text("Endpoint", "URL of the service.", pattern=URL,
+                         examples=["https://s3.internal.example.com"]),
+        "region": text("Region", "Region the service expects.", "us-east-1", minLength=1),
+        "pathStyle": switch("Path-style addresses", "Put the bucket in the path instead of the host name.", True),
+        "existingSecret": named("Existing Secret", keys),
+    }  # fmt: skip
+
+
+def _storage() -> Node:
+    external = _external(
+        "storage", "External object storage", "Use an S3-compatible service of yours instead of the bundled one.",
+        switch("Use an external service",
+               "Connect to an S3-compatible service of yours; the bundled one is not deployed."), **_s3(),
+    )  # fmt: skip
+    buckets: Node = {
+        name: text(name.capitalize(), f"Bucket for {name}.", f"sensei-{name}", pattern=BUCKET)
+        for name in ("checkpoints", "artifacts")
+    }
+    told = "Pods of the bundled store: 1, or 3 and more so that one node may fail. It cannot be changed afterwards."
+    bundled = group(
+        "Bundled store", "The bundled S3 store.", replicas=number("Replicas", told, 3, 1, 16),
+        drivesPerReplica=number("Volumes per pod", "Volumes of each pod. It cannot be changed afterwards.", 2, 1, 8),
+        image=image("docker.io", "pgsty/minio", "RELEASE.2026-08-04T00-00-00Z"), resources=resources("1", "2Gi"),
+        persistence=volume("30Gi"),
+    )  # fmt: skip
+    return group(
+        "Storage", "Object storage for checkpoints and artifacts.", shown_in="Storage",
+        type=choice("Type", "Kind of the bundled store.", "minio"), external=external,
+        buckets=group("Buckets", "Names of the buckets. Missing ones are created.", **buckets), minio=bundled,
+    )  # fmt: skip
+
+
+def _vector_db() -> Node:
+    told = "Name of a Kubernetes Secret in the namespace that holds the key 'weaviate-api-key'."
+    external = _external(
+        "vectorDb", "External vector database", "Use a Weaviate of yours instead of the bundled one.",
+        _server("Weaviate"), url=text("URL", "URL of the server.", pattern=URL),
+        grpc=text("gRPC address", "Host and port of the server's gRPC interface. Empty: it is not used.",
+                  pattern=r"^$|^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?:[0-9]+$"),
+        existingSecret=named("Existing Secret", told),
+    )  # fmt: skip
+    return group(
+        "Vector DB", "The vector database of the pattern library.", shown_in="Vector DB", external=external,
+        replicas=replicas("Pods of the bundled vector database.", 3, 9, when=_bundled("vectorDb")),
+        image=image("cr.weaviate.io", "semitechnologies/weaviate", "1.38.2"), resources=resources("1", "6Gi"),
+        persistence=volume("40Gi"),
+    )  # fmt: skip
+
+
+def _llm() -> Node:
+    api, local = {"llm.provider": "anthropic"}, {"llm.provider": "local"}
+    gpu = {**local, "llm.gpu.enabled": True}
+    provider = ("none: features that need a model are off. anthropic: an external API, which needs connectivity. local: "
+                "a model on this cluster's GPUs.")  # fmt: skip
+    loading = "Fetch the model from the registry before the server starts. Off: somebody else fills the volume."
+    return group(
+        "LLM", "The language model.", shown_in="LLM",
+        provider=choice("Provider", provider, "none", "none", "anthropic", "local"),
+        apiKey=text("API key", "Key of the external API, or ${NAME} to read it from the environment. Becomes a "
+                    "Kubernetes Secret before Helm runs.", secret=True, when=api),
+        existingSecret=named("Existing Secret",
+                             "Name of a Kubernetes Secret in the namespace that holds the key 'api-key'.", when=api),
+        model=text("Model", "Name of the local model, a directory under /models.",
+                   pattern="^$|^[A-Za-z0-9][A-Za-z0-9._-]*$", examples=["llama-3-70b"], when=local),
+        gpu=group(
+            "GPU", "GPUs of the local model.", enabled=switch("Use GPUs", "Request GPUs for the local model.", when=local),
+            count=number("GPUs", "GPUs of one node given to the model (tensor parallel).", 1, 1, 16, when=gpu),
+            resourceName=text("Resource", "Extended resource the device plugin offers.", "nvidia.com/gpu", minLength=1,
+                              when=gpu),
+            runtimeClassName=named("RuntimeClass", "RuntimeClass of the NVIDIA container runtime; empty: the node's "
+                                   "default runtime.", when=gpu),
+        ),
+        load=switch("Fetch the model", loading, True, when=local),
+        artifact=artifact("The OCI artifact that holds the model's files.", "", "sensei/models/ and the model's name, "
+                          "in small letters", when=local),
+        image=image("docker.io", "vllm/vllm-openai", "v0.15.1"), resources=resources("8", "64Gi"),
+        shmSize=quantity("Shared memory", "Size of /dev/shm, which the GPUs of one model talk through.", "16Gi", when=local),
+        maxModelLen=number("Context length", "Longest prompt and answer together.", 8192, 512, 1048576, when=local,
+                           unit="tokens"),
+        startupTimeoutSeconds=number("Start timeout", "How long the model may take to load.", 1800, 60, 14400, when=local,
+                                     unit="seconds"),
+        persistence=volume("200Gi"),
+    )  # fmt: skip
+
+
+def _patterns() -> Node:
+    local = {"patternLibrary.source": "local"}
+    return group(
+        "Patterns", "Where the pattern library's content comes from.", shown_in="Patterns",
+        source=choice("Source", "bundled: what the image holds. local: a snapshot from the offline bundle.", "bundled",
+                      "bundled", "local"),
+        snapshotPath=text("Snapshot path", "Directory inside the Pattern Library pod that holds the snapshot.",
+                          pattern="^$|^/.*", examples=["/data/patterns"], when=local),
+        artifact=artifact("The OCI artifact that holds the snapshot's files.", "sensei/pattern-library", "", when=local),
+    )  # fmt: skip
+
+
+def _backup() -> Node:
+    on = {"backup.enabled": True}
+    bucket, directory = {**on, "backup.to": "bucket"}, {**on, "backup.to": "volume"}
+    s3 = _s3()
+    s3["endpoint"] |= {"description": "URL of the service. Empty: the installation's own object storage, where a backup "
+                       "guards against mistakes and not against the loss of that storage."}  # fmt: skip
+    return group(
+        "Backup", "Backups of the database, the objects and the vectors.", shown_in="Backup",
+        enabled=switch("Backups", "Make backups by schedule, and provide the restore job.", True),
+        schedule=text("Schedule", "When, as cron writes it, UTC.", "0 2 * * *", when=on,
+                      pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})$"),
+        preUpgrade=switch("Before an upgrade", "Make one before every upgrade; the upgrade waits for it, and stops if it "
+                          "fails.", True, when=on),
+        keep=number("Backups kept", "How many are kept; older ones are removed.", 14, 1, 1000, when=on),
+        to=choice("Destination", "bucket: S3. volume: a persistent volume.", "bucket", "bucket", "volume", when=on),
+        bucket=group("Bucket", "The S3 destination.", when=bucket, name=text(
+            "Bucket", "Name of the bucket. It is created if it is missing.", "sensei-backups", pattern=BUCKET), **s3),
+        volume=group("Volume", "The volume to write to.", when=directory,
+                     existingClaim=named("Existing claim", "Name of a PersistentVolumeClaim to use instead of a new one."),
+                     size=quantity("Size", "Size of the new volume.", "100Gi")),
+        restore=text("Backup to restore", "Name of the backup that the restore job takes; 'latest' is the newest complete "
+                     "one.", "latest", minLength=1, when=on),
+        timeoutSeconds=number("Time limit", "Longest a backup or a restore may take.", 14400, 60, 604800, when=on,
+                              unit="seconds"),
+        resources=resources("500m", "512Mi"),
+    )  # fmt: skip
+
+
+def _credentials() -> Node:
+    told = ("Secret with the keys postgres-password, redis-password, s3-access-key, s3-secret-key, weaviate-api-key and "
+            "session-key. The installer creates it.")  # fmt: skip
+    return group("Credentials", "Passwords of the bundled stores.", shown_in="Advanced",
+                 existingSecret=named("Existing Secret", told, "sensei-credentials"))  # fmt: skip
+
+
+def _ingress() -> Node:
+    on = {"ingress.enabled": True}
+    return group(
+        "Ingress", "Reaching the dashboard through an Ingress.", shown_in="Access",
+        enabled=switch("Ingress", "Create an Ingress for global.domain."),
+        className=named("IngressClass", "Class of the Ingress; empty: the cluster's default.", when=on),
+        tlsSecret=named("TLS Secret", "Secret of type kubernetes.io/tls with the certificate of global.domain.", when=on),
+        annotations=pairs("Annotations", "Annotations, name=value, for the Ingress controller.", when=on),
+    )  # fmt: skip
+
+
+def _gateway() -> Node:
+    on = {"gateway.enabled": True}
+    return group(
+        "Gateway", "Reaching the dashboard through the Gateway API.", shown_in="Access",
+        enabled=switch("Gateway", "Create an HTTPRoute for global.domain."),
+        name=named("Gateway's name", "Name of the Gateway that takes the route.", when=on),
+        namespace=named("Gateway's namespace", "Namespace of the Gateway; empty: that of the release.", when=on),
+        listener=named("Listener", "Name of the Gateway's listener; empty: any that fits.", when=on),
+    )  # fmt: skip
+
+
+def _network_policy() -> Node:
+    on = {"networkPolicy.enabled": True}
+    network = {"type": "string", "pattern": _CIDR}
+    namespace = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}
+    return group(
+        "Network policies", "What may talk to the pods.", shown_in="Access",
+        enabled=switch("Network policies", "Refuse every connection that the platform does not need. Has an effect where "
+                       "the cluster's network enforces policies.", True),
+        clients=several("Clients", "Namespaces whose pods may reach the dashboard and the API, as that of an Ingress "
+                        "controller. Empty: any client.", namespace, when=on),
+        databases=several("Databases", "Networks (CIDR) of the source and target databases, which the data plane "
+                          "connects to. Empty: any address.", network, when=on),
+    )  # fmt: skip
+
+
+def _migrations() -> Node:
+    return group("Migrations", "Changes of the database schema.", shown_in="Advanced", enabled=switch(
+        "Run migrations", "Run the migrations Job before an installation and before an upgrade.", True))  # fmt: skip
+
+
+def _probe() -> Node:
+    told = "The small image that makes buckets and backups, fetches models and patterns, and runs the chart's tests."
+    return group("Probe", told, shown_in="Advanced", image=image(_OURS, "sensei/probe"))
