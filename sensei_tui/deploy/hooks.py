@@ -25,10 +25,10 @@ class HookFailed(SenseiError):
 def hooks_explained(world: World, context: StepContext, release: str) -> Iterator[None]:
     """While Helm waits for the Jobs of hooks, tell why they are not done. Raises HookFailed."""
     try:
-        with world.watched_by(lambda snapshot: context.waiting(_late_jobs(snapshot))):
+        with world.watched_by(lambda snapshot: context.waiting(late_jobs(snapshot))):
             yield
     except HelmError as error:
-        late = _late_jobs(world.store.snapshot)
+        late = late_jobs(world.store.snapshot)
         if not late or type(error) not in (HelmError, HelmTimeout):
             raise
         remedy = next((why.remedy for item in late for why in item.why if why.remedy), "Mend the cause.")
@@ -40,5 +40,6 @@ def hooks_explained(world: World, context: StepContext, release: str) -> Iterato
     context.waiting(())
 
 
-def _late_jobs(snapshot: Snapshot) -> tuple[NotReady, ...]:
+def late_jobs(snapshot: Snapshot) -> tuple[NotReady, ...]:
+    """Jobs that are not done, or failed."""
     return tuple(item for item in not_ready(snapshot) if item.object.startswith("Job/"))

@@ -105,7 +105,7 @@ class _Planner:
         return steps
 
     def _end(self) -> list[PlannedStep]:
-        check = "pods ready, services have endpoints, the dashboard answers through a port-forward"
+        check = "pods ready, services have endpoints, the dashboard answers, the chart's tests pass"
         return [
             self._step("verify", "Verify the platform", check),
             self._step("record", "Record", "keeps what is deployed, without secrets, in the site"),

@@ -58,12 +58,13 @@ class Prepared:
 def prepare(site: Site) -> Prepared:
     """Load, validate and resolve. Raises UsageError (InvalidSite, ValuesError, MissingSecret, ...)."""
     values = load_values(site)
-    _raise_problems(validate(values))
+    refuse(validate(values))
     releases = tuple(_release(site, name, chart) for name, chart in CHARTS.items())
     return Prepared(site, values, resolve(site, values), releases)
 
 
-def _raise_problems(problems: Iterable[Problem]) -> None:
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raises InvalidSite where there are errors among them."""
     errors = [problem for problem in problems if problem.severity == "error"]
     if not errors:
         return

@@ -16,6 +16,8 @@ from sensei_tui.helm.drift import release as release_fields
 from sensei_tui.helm.engine import Revision
 from sensei_tui.runs.context import StepContext
 from sensei_tui.runs.model import PlannedStep
+from sensei_tui.site.schema import rule
+from sensei_tui.site.tree import get_path
 
 MAX_HISTORY = 10
 """Revisions kept of a release, as the helm command keeps."""
@@ -47,6 +49,17 @@ def deployed(world: World, release: str) -> Revision | None:
     return next((item for item in reversed(world.engine.history(release)) if item.status == "deployed"), None)
 
 
+def backup_limit(values: dict[str, Any]) -> int:
+    """Seconds that the backup before an upgrade may take; 0 where none is made."""
+
+    def of(path: str) -> Any:
+        given = get_path(values, path)
+        return (rule(path) or {}).get("default") if given is None else given
+
+    wanted = of("backup.enabled") and of("backup.preUpgrade")
+    return int(of("backup.timeoutSeconds")) if wanted else 0
+
+
 @dataclass
 class InstallRelease:
     """Install the release, or upgrade it where it is there already. Does not wait for readiness."""
@@ -72,8 +85,9 @@ class InstallRelease:
             if not there:
                 after = engine.install(self.name, self._release.chart, self._values, timeout=self.world.timeout)
             else:
+                timeout = max(self.world.timeout, backup_limit(self._values))
                 after = engine.upgrade(
-                    self.name, self._release.chart, self._values, timeout=self.world.timeout, max_history=MAX_HISTORY
+                    self.name, self._release.chart, self._values, timeout=timeout, max_history=MAX_HISTORY
                 )
         return f"revision {after.revision}, chart {self._release.version}"
 

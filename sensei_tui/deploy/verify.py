@@ -8,6 +8,7 @@ from sensei_tui.base import clock
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.text import plural
 from sensei_tui.cluster.errors import Forbidden
+from sensei_tui.deploy.hooks import hooks_explained
 from sensei_tui.deploy.record import Deployed, DeployedRelease, save_deployed
 from sensei_tui.deploy.release import deployed
 from sensei_tui.deploy.wait import LOOK
@@ -18,6 +19,7 @@ from sensei_tui.helm.manifest import counted
 from sensei_tui.runs.context import StepContext
 from sensei_tui.runs.model import PlannedStep
 from sensei_tui.runs.view import sentence
+from sensei_tui.site.charts import SENSEI_RELEASE
 
 DASHBOARD = "sensei-dashboard"
 DASHBOARD_PORT = 80
@@ -25,6 +27,8 @@ DASHBOARD_PORT = 80
 SETTLE = 60.0
 """Seconds for endpoints and readiness to settle after the last workload became ready."""
 WELL = (Word.OK, Word.SKIP)
+TESTS = 600
+"""Seconds for the chart's tests: two tries of the Job's own limit."""
 ANSWER = 10.0
 """Seconds for the dashboard to answer one request."""
 
@@ -37,7 +41,7 @@ class NotVerified(SenseiError):
 
 @dataclass
 class VerifyPlatform:
-    """Pods ready, services with endpoints, and the dashboard answers through a port-forward."""
+    """Pods ready, services with endpoints, the dashboard answers through a port-forward, and the chart's tests pass."""
 
     spec: PlannedStep
     world: World
@@ -56,11 +60,20 @@ class VerifyPlatform:
             with context.stop.calling(self.world.changed.set):
                 self.world.changed.wait(LOOK)
         health = self._health()
-        context.progress(2, 3, "checks", "pods and services are well")
+        context.progress(1, 3, "checks", "pods and services are well")
         status = self._dashboard(context, deadline)
+        context.progress(2, 3, "checks", "the dashboard answers")
+        self._chart_tests(context)
         return (
-            f"{plural(len(health.pods), 'pod')}, {plural(len(health.services), 'service')}, dashboard answers {status}"
+            f"{plural(len(health.pods), 'pod')}, {plural(len(health.services), 'service')}, dashboard answers {status},"
+            " the chart's tests pass"
         )
+
+    def _chart_tests(self, context: StepContext) -> None:
+        """Writing and reading every store from inside the cluster."""
+        engine = self.world.engine
+        with context.stop.calling(engine.cancel), hooks_explained(self.world, context, SENSEI_RELEASE):
+            engine.test(SENSEI_RELEASE, timeout=TESTS)
 
     def _fresh_problems(self) -> list[str]:
         self.world.changed.clear()

@@ -160,6 +160,10 @@ class BinaryEngine:
         arguments = ["uninstall", release, "--ignore-not-found", "--timeout", f"{timeout}s"]
         self._run("uninstall", release, arguments + (["--wait"] if wait == "watcher" else []), timeout + GRACE)
 
+    def test(self, release: str, *, timeout: int) -> None:
+        """See Engine."""
+        self._run("test", release, ["test", release, "--timeout", f"{timeout}s"], timeout + GRACE)
+
     def history(self, release: str) -> list[Revision]:
         """See Engine."""
         try:

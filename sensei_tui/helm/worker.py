@@ -119,6 +119,10 @@ class Worker:
         """Take a release away."""
         self.config.uninstall(order.release, **order.options)
 
+    def test(self, order: Order) -> None:
+        """Run the release's test hooks."""
+        self.config.test(order.release, **order.options)
+
     def history(self, order: Order) -> Any:
         """Every revision that is kept."""
         return self.config.history(order.release)
@@ -134,7 +138,7 @@ class Worker:
 
 _ACTIONS: dict[str, Callable[[Worker, Order], Any]] = {
     "render": Worker.render, "lint": Worker.lint, "install": Worker.install, "upgrade": Worker.upgrade,
-    "rollback": Worker.rollback, "uninstall": Worker.uninstall, "history": Worker.history,
+    "rollback": Worker.rollback, "uninstall": Worker.uninstall, "test": Worker.test, "history": Worker.history,
     "releases": Worker.releases, "values": Worker.values,
 }  # fmt: skip
 

@@ -94,6 +94,16 @@ def resolve(site: Site, values: Values, environ: Mapping[str, str] = os.environ)
     return Resolved(tree, objects, tuple(hidden), _digest(kept, tree, objects))
 
 
+def for_rendering(tree: dict[str, Any]) -> dict[str, Any]:
+    """A copy for the charts without any secret: the Secret's name stands where its value would. `${NAME}` stays."""
+    tree = copy.deepcopy(tree)
+    for path, name, _, reference in _FIXED:
+        if get_path(tree, path):
+            set_path(tree, reference, get_path(tree, reference) or name)
+        remove_path(tree, path)
+    return tree
+
+
 def load_kept(site: Site) -> Kept:
     """What was kept; empty the first time. Raises UsageError if the file is damaged."""
     file = site.root / ".sensei" / SECRETS_FILE

@@ -203,6 +203,24 @@ def test_uninstall_keeps_the_data(tmp_path: Path) -> None:
         assert "nothing deployed" in found.sensei("status", code=1)
 
 
+def test_the_charts_tests_end_a_run_and_can_be_asked_for(tmp_path: Path) -> None:
+    lost = "database: no answer from sensei-postgresql:5432. See: sensei status"
+    fault = f"faults: [{{kind: crash-loop, pod: sensei-test, times: 2, log: ['{lost}']}}]\n"
+    with rehearsed(tmp_path / "site", fault) as found:
+        found.sensei("install", "--yes", "--detach")
+        view = found.until(ended)
+        assert view.error["code"] == "hook-failed"
+        assert lost in view.error["why"]
+        assert lost in found.sensei("test", code=1)
+        assert json.loads(found.sensei("test", "-o", "json", code=1))["passed"] is False
+
+
+def test_the_charts_tests_pass(installed: SiteUnderTest) -> None:
+    assert "The chart's tests pass" in installed.sensei("test")
+    assert json.loads(installed.sensei("test", "-o", "json"))["passed"] is True
+    assert installed.kubectl("get", "jobs")["items"] == []
+
+
 def test_a_hook_that_does_not_end_is_explained(tmp_path: Path) -> None:
     with rehearsed(tmp_path / "site", "faults: [{kind: image-pull, pod: sensei-migrations}]\n") as found:
         found.sensei("install", "--yes", "--detach", "--timeout", "12")

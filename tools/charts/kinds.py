@@ -69,6 +69,11 @@ def number(
     return _leaf("integer", title, description, when, {**rest, "unit": unit} if unit else rest)
 
 
+def one_of(title: str, description: str, default: int, *numbers: int, when: When | None = None) -> Node:
+    """One of some numbers."""
+    return _leaf("integer", title, description, when, {"default": default, "enum": list(numbers)})
+
+
 def switch(title: str, description: str, default: bool = False, *, when: When | None = None) -> Node:
     """On or off."""
     return _leaf("boolean", title, description, when, {"default": default})

@@ -46,6 +46,7 @@ def rules() -> list[Node]:
               "patternLibrary.snapshotPath"),
         {"$comment": "An air-gapped site cannot use an LLM that needs connectivity.",
          "if": _at("global.airgapped", {"const": True}), "then": airgapped},
+        needs("An air-gapped site needs a registry of its own.", {"global.airgapped": True}, "global.imageRegistry"),
         needs("An Ingress needs the domain it answers for.", {"ingress.enabled": True}, "global.domain"),
         needs("A Gateway's route needs the domain it answers for.", {"gateway.enabled": True}, "global.domain"),
         needs("A Gateway's route needs the name of its Gateway.", {"gateway.enabled": True}, "gateway.name"),

@@ -17,6 +17,7 @@ from tools.charts.kinds import (
     image,
     named,
     number,
+    one_of,
     pairs,
     quantity,
     replicas,
@@ -116,7 +117,7 @@ def _bundled(key: str) -> When:
     return {f"{key}.external.enabled": False}
 
 
-def _external(key: str, title: str, description: str, enabled: Node, **members: Node) -> Node:
+def _external(key: str, title: str, description: str, enabled: Node, **members: Any) -> Node:
     found = group(title, description, when={f"{key}.external.enabled": True}, **members)
     return {**found, "properties": {"enabled": enabled, **found["properties"]}}
 
@@ -175,8 +176,6 @@ def _redis() -> Node:
     return group(
         "Redis", "Cache and messages.", shown_in="Redis", external=external,
         image=image("docker.io", "valkey/valkey", "8.1.4-bookworm"), resources=resources("500m", "2Gi"),
-        maxMemory=text("Memory for data", "Most memory the data may take; below the pod's memory.", "1536mb",
-                       pattern="^[0-9]+(kb|mb|gb)$", when=_bundled("redis")),
         persistence=volume("10Gi"),
     )  # fmt: skip
 
@@ -202,9 +201,9 @@ def _storage() -> Node:
         name: text(name.capitalize(), f"Bucket for {name}.", f"sensei-{name}", pattern=BUCKET)
         for name in ("checkpoints", "artifacts")
     }
-    told = "Pods of the bundled store: 1, or 3 and more so that one node may fail. It cannot be changed afterwards."
+    told = "Pods of the bundled store: 1, or so many that one node may fail. It cannot be changed afterwards."
     bundled = group(
-        "Bundled store", "The bundled S3 store.", replicas=number("Replicas", told, 3, 1, 16),
+        "Bundled store", "The bundled S3 store.", replicas=one_of("Replicas", told, 3, 1, *range(3, 17)),
         drivesPerReplica=number("Volumes per pod", "Volumes of each pod. It cannot be changed afterwards.", 2, 1, 8),
         image=image("docker.io", "pgsty/minio", "RELEASE.2026-08-04T00-00-00Z"), resources=resources("1", "2Gi"),
         persistence=volume("30Gi"),
@@ -227,7 +226,8 @@ def _vector_db() -> Node:
     )  # fmt: skip
     return group(
         "Vector DB", "The vector database of the pattern library.", shown_in="Vector DB", external=external,
-        replicas=replicas("Pods of the bundled vector database.", 3, 9, when=_bundled("vectorDb")),
+        replicas=one_of("Replicas", "Pods of the bundled vector database: 1, or an odd number so that one node may fail.", 3,
+                        1, 3, 5, 7, 9, when=_bundled("vectorDb")),
         image=image("cr.weaviate.io", "semitechnologies/weaviate", "1.38.2"), resources=resources("1", "6Gi"),
         persistence=volume("40Gi"),
     )  # fmt: skip

@@ -60,7 +60,7 @@ def values_lines(node: Node, depth: int = 0) -> Iterator[str]:
             yield ""
         yield f"{pad}# {sub['description']}"
         if "enum" in sub and len(sub["enum"]) > 1:
-            yield f"{pad}# One of: {', '.join(sub['enum'])}."
+            yield f"{pad}# One of: {', '.join(map(str, sub['enum']))}."
         if "properties" in sub:
             yield f"{pad}{key}:"
             yield from values_lines(sub, depth + 1)

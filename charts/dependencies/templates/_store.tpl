@@ -38,6 +38,7 @@ spec:
         - name: {{ .component }}
           image: {{ include "sensei.image" (dict "root" .root "image" .values.image) | quote }}
           imagePullPolicy: IfNotPresent
+          terminationMessagePolicy: FallbackToLogsOnError
           securityContext:
             {{- include "sensei.container" . | nindent 12 }}
           resources:

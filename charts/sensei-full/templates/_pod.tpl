@@ -6,6 +6,7 @@ envFrom (text), mounts (text), rest (text).
 - name: {{ .name }}
   image: {{ include "sensei.image" . | quote }}
   imagePullPolicy: IfNotPresent
+  terminationMessagePolicy: FallbackToLogsOnError
   {{- with .command }}
   command: {{ toJson . }}
   {{- end }}

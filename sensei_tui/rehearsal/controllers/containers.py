@@ -261,9 +261,10 @@ class Container:
     def _terminated(self, code: int, reason: str) -> None:
         started = self.status["state"].get("running", {}).get("startedAt") or self.host.world.now()
         self.log.end()
+        told = {"message": self.log.tail()} if code and self.spec["terminationMessagePolicy"] != "File" else {}
         self.status.update(ready=False, started=False, state={"terminated": {
             "exitCode": code, "reason": reason, "startedAt": started, "finishedAt": self.host.world.now(),
-            "containerID": f"containerd://{self.log.id}",
+            "containerID": f"containerd://{self.log.id}", **told,
         }})  # fmt: skip
         self.host.publish()
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 KEPT = 2000
 """Lines kept of each container."""
+MESSAGE_LINES, MESSAGE_BYTES = 80, 2048
+"""https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
 
 
 @dataclass
@@ -31,6 +33,10 @@ class ContainerLog:
         """Nothing comes any more."""
         self.ended = True
         self._wake()
+
+    def tail(self) -> str:
+        """What a kubelet keeps of a failed container that wants its log for a termination message."""
+        return "".join(f"{text}\n" for _, text in list(self.lines)[-MESSAGE_LINES:])[-MESSAGE_BYTES:]
 
     def _wake(self) -> None:
         self._changed.set()

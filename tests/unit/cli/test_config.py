@@ -49,7 +49,7 @@ def test_get_yours_or_the_default(site: Path) -> None:
         "path": "storage.external.region", "value": "us-east-1", "default": True,
     }  # fmt: skip
     assert sensei(site, "config", "get", "vectorDb.external", "-o", "json").data["value"] == {
-        "enabled": False, "url": "", "existingSecret": "",
+        "enabled": False, "url": "", "grpc": "", "existingSecret": "",
     }  # fmt: skip
     for path in ("llm", "llm.apiKey", "license"):
         done = sensei(site, "config", "get", path)

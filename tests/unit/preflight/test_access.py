@@ -9,7 +9,12 @@ from sensei_tui.site.charts import charts_dir
 
 
 def test_every_kind_in_the_charts_is_granted() -> None:
-    plurals = {"Secret": "secrets", "Ingress": "ingresses", "HTTPRoute": "httproutes", "NetworkPolicy": "networkpolicies"}
+    plurals = {
+        "Secret": "secrets",
+        "Ingress": "ingresses",
+        "HTTPRoute": "httproutes",
+        "NetworkPolicy": "networkpolicies",
+    }
     kinds = {
         line.split(":", 1)[1].strip()
         for path in charts_dir().rglob("templates/*")

@@ -44,7 +44,8 @@ MISTAKES = {
     "anthropic without key": ("# c\nllm:\n  provider: anthropic\n", 2, "llm.apiKey", "needs llm.apiKey or llm.existingSecret", ""),
     "local patterns without path": ("patternLibrary:\n  source: local\n", 1, "patternLibrary.snapshotPath", "needs the path", ""),
     "an Ingress without domain": ("ingress:\n  enabled: true\n", 1, "global.domain", "needs the domain", ""),
-    "an external service without internet": ("global:\n  airgapped: true\nllm:\n  provider: anthropic\n  apiKey: ${K}\n", 4, "llm.provider", "cannot use", "none, local"),
+    "an air gap without registry": ("global:\n  airgapped: true\n", 1, "global.imageRegistry", "needs a registry", ""),
+    "an external service without internet": ("global:\n  airgapped: true\n  imageRegistry: r\nllm:\n  provider: anthropic\n  apiKey: ${K}\n", 5, "llm.provider", "cannot use", "none, local"),
 }  # fmt: skip
 
 
