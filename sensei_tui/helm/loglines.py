@@ -11,7 +11,8 @@ from sensei_tui.base.text import one_line
 _PAIR = re.compile(r'\s(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
 _NOISE = ("preparing upgrade", "performing update", "getting history", "checking resources", "patching resource",
           "resource in file", "using default", "Starting", "statusreader", "creating upgraded release",
-          "getting deployed release", "operation completed", "unmarshalled JSON schema")  # fmt: skip
+          "getting deployed release", "operation completed", "unmarshalled JSON schema",
+          "ignoring delete failure")  # fmt: skip
 
 
 class LogLine(msgspec.Struct, frozen=True):

@@ -86,6 +86,10 @@ def of_kind(kind: Kind) -> Struct:
 @functools.cache
 def struct(model: str) -> Struct:
     """The type of this model name, such as `V1DeploymentSpec`."""
+    from sensei_tui.rehearsal import gateway
+
+    if model in gateway.MODELS:
+        return gateway.MODELS[model]
     found: Any = getattr(importlib.import_module("kubernetes.client.models"), model)
     members: dict[str, Member] = {}
     for attribute, type_name in found.openapi_types.items():

@@ -53,6 +53,8 @@ def _put(found: dict[str, Any], field: str, form: str, value: int | bytes) -> No
         found.setdefault(field, {})[_text(entry.get(1, b""))] = _value(form[4:], entry.get(2, b""))
     elif form.startswith("list:"):
         found.setdefault(field, []).append(_value(form[5:], value))
+    elif form.startswith("inline:"):
+        found.update(_message(form[7:], _octets(value)))
     elif (read := _value(form, value)) not in ("", None):
         found[field] = read
 

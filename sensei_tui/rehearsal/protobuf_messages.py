@@ -1,10 +1,13 @@
 """The protobuf messages that kubectl and Helm send: field number -> (JSON name, type).
 
 From the `generated.proto` files of k8s.io/api and k8s.io/apimachinery. `int0` and `bool0` are fields that JSON omits
-when zero (no pointer in Go); `map:T` and `list:T` hold values of T; capitalised types are messages of this table.
+when zero (no pointer in Go); `map:T` and `list:T` hold values of T, `inline:T` has its
+fields here; capitalised types are messages of this table.
 """
 
 from __future__ import annotations
+
+from sensei_tui.rehearsal.protobuf_pods import POD_MESSAGES
 
 
 def _fields(text: str) -> dict[int, tuple[str, str]]:
@@ -220,42 +223,6 @@ MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
             7 backoffLimit int
             8 ttlSecondsAfterFinished int""",
         "JobStatus": "4 active int0\n5 succeeded int0\n6 failed int0\n7 completedIndexes string",
-        "PodTemplateSpec": "1 metadata ObjectMeta\n2 spec PodSpec",
-        "PodSpec": """
-            2 containers list:Container
-            3 restartPolicy string
-            4 terminationGracePeriodSeconds int
-            6 dnsPolicy string
-            7 nodeSelector map:string
-            8 serviceAccountName string
-            9 serviceAccount string
-            10 nodeName string
-            11 hostNetwork bool0
-            12 hostPID bool0
-            13 hostIPC bool0
-            15 imagePullSecrets list:LocalObjectReference
-            16 hostname string
-            17 subdomain string
-            19 schedulerName string
-            20 initContainers list:Container
-            24 priorityClassName string""",
-        "Container": """
-            1 name string
-            2 image string
-            3 command list:string
-            4 args list:string
-            5 workingDir string
-            6 ports list:ContainerPort
-            7 env list:EnvVar
-            8 resources ResourceRequirements
-            13 terminationMessagePath string
-            14 imagePullPolicy string
-            16 stdin bool0
-            17 stdinOnce bool0
-            18 tty bool0
-            20 terminationMessagePolicy string""",
-        "ContainerPort": "1 name string\n2 hostPort int0\n3 containerPort int\n4 protocol string\n5 hostIP string",
-        "EnvVar": "1 name string\n2 value string",
-        "ResourceRequirements": "1 limits map:Quantity\n2 requests map:Quantity",
+        **POD_MESSAGES,
     }.items()
 }

@@ -79,8 +79,23 @@ PUBLIC_DOMAIN: {{ $v.global.domain | quote }}
 {{/* The same as a container's variables: for hooks, which run before the ConfigMap is there or new. */}}
 {{- define "sensei.endpointEnv" -}}
 {{- range $name, $value := include "sensei.endpoints" . | fromYaml }}
+{{- if ne $value "" }}
 - name: {{ $name }}
   value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What PostgreSQL's own programs need of it. */}}
+{{- define "sensei.databaseEnv" -}}
+{{- range $name, $value := include "sensei.endpoints" . | fromYaml }}
+{{- if hasPrefix "DATABASE_" $name }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- with (include "sensei.stores" . | fromYaml).postgresql }}
+{{ include "sensei.secretEnv" (dict "name" "DATABASE_PASSWORD" "secret" .secret "key" .key) }}
 {{- end }}
 {{- end }}
 

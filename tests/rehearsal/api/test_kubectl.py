@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.charts.helpers import render
 from tests.fixtures_cluster import KUBECTL, RunningCluster, running_cluster
 
 pytestmark = pytest.mark.skipif(not Path(KUBECTL).exists(), reason="no kubectl on this machine")
@@ -31,6 +32,12 @@ kind: Service
 metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 80}]}
 """
+SPECIAL = {
+    "global": {"caBundle": {"existingSecret": "ca"}, "nodeSelector": ["disk=fast"], "imagePullSecrets": ["pull"],
+               "tolerations": [{"key": "own", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}]},
+    "backup": {"to": "volume"},
+}  # fmt: skip
+"""Values that make a pod with most of the fields that the charts know."""
 
 
 def test_apply_wait_get_describe_diff_scale_delete(cluster: RunningCluster, namespace: str) -> None:
@@ -271,3 +278,28 @@ def test_wide_tables_and_tables_that_follow(cluster: RunningCluster, namespace: 
     everywhere = cluster.kubectl("get", "pods", "-A", "--field-selector", f"metadata.namespace={namespace}")
     assert everywhere.split()[:2] == ["NAMESPACE", "NAME"]
     assert cluster.kubectl(*inside, "get", "all", "-o", "name") == "pod/talker\n"
+
+
+def test_a_job_from_a_cronjob_is_the_cronjobs(cluster: RunningCluster, namespace: str) -> None:
+    """kubectl sends it as protobuf: every field of the charts' own job must come through."""
+    inside = ("-n", namespace)
+    cron = next(item for item in render(SPECIAL).sensei if item["metadata"]["name"] == "sensei-backup")
+    cron["metadata"]["namespace"] = namespace
+    cluster.kubectl(*inside, "apply", "-f", "-", stdin=json.dumps(cron))
+    cluster.kubectl(*inside, "create", "job", "--from=cronjob/sensei-backup", "by-hand")
+    wanted = json.loads(cluster.kubectl(*inside, "get", "cronjob", "sensei-backup", "-o", "json"))["spec"]
+    made = json.loads(cluster.kubectl(*inside, "get", "job", "by-hand", "-o", "json"))["spec"]
+    assert made["template"]["spec"] == wanted["jobTemplate"]["spec"]["template"]["spec"]
+    assert made["backoffLimit"] == wanted["jobTemplate"]["spec"]["backoffLimit"]
+
+
+def test_a_route_of_a_gateway_is_kept(cluster: RunningCluster, namespace: str) -> None:
+    values = {"global": {"domain": "sensei.lan"}, "gateway": {"enabled": True, "name": "front"}}
+    route = next(item for item in render(values).sensei if item["kind"] == "HTTPRoute")
+    route["metadata"]["namespace"] = namespace
+    cluster.kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(route))
+    found = json.loads(cluster.kubectl("-n", namespace, "get", "httproute", "sensei-dashboard", "-o", "json"))
+    assert found["spec"] == route["spec"]
+    route["spec"]["hostname"] = "sensei.lan"
+    refused = cluster.kubectl_run("-n", namespace, "apply", "-f", "-", stdin=json.dumps(route))
+    assert 'unknown field "spec.hostname"' in refused.stderr
