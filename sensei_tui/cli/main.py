@@ -22,6 +22,7 @@ COMMANDS = {
     "rollback": ("sensei_tui.cli.upgrade:rollback", "Go back to an earlier revision of the release sensei."),
     "uninstall": ("sensei_tui.cli.uninstall:uninstall", "Remove Sensei; volumes and their data stay."),
     "status": ("sensei_tui.cli.status:status", "What is deployed, and is it well?"),
+    "backup": ("sensei_tui.cli.backup:backup", "Save the data, list what was saved, bring it back."),
     "test": ("sensei_tui.cli.test:test", "Write and read every store from inside the cluster."),
     "runs": ("sensei_tui.cli.runs:runs", "List, show, attach to, cancel and resume runs."),
     "rehearse": ("sensei_tui.cli.rehearse:rehearse", "Practise on a simulated cluster on this machine."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,14 +27,18 @@ def uninstall(
     found = open_site(site)
     ensure_cluster(found)
     plan = plan_uninstall(found, **timeout_of(timeout))
-    ask = None if yes else _ask
+    ask = None if yes else agreed(f"Uninstall from {plan.target}?", "sensei uninstall --yes")
     carry_out(found, plan, output, plan_only=plan_only, detach=detach, yes=yes, ask=ask)
 
 
-def _ask(plan: Plan) -> None:
-    """The name of the namespace, typed by a person. Raises click.Abort, UsageError."""
-    if not sys.stdin.isatty():
-        raise UsageError("An uninstallation must be confirmed.", remedy="Say so: sensei uninstall --yes")
-    typed = click.prompt(f"Uninstall from {plan.target}? Type the namespace ({plan.namespace})", err=True)
-    if typed != plan.namespace:
-        raise UsageError(f"{typed!r} is not the namespace; nothing was changed.", remedy=f"It is {plan.namespace}.")
+def agreed(question: str, otherwise: str) -> Callable[[Plan], None]:
+    """Asks a person for the name of the namespace. What it gives raises click.Abort, UsageError."""
+
+    def ask(plan: Plan) -> None:
+        if not sys.stdin.isatty():
+            raise UsageError(f"{plan.kind.capitalize()} must be confirmed.", remedy=f"Say so: {otherwise}")
+        typed = click.prompt(f"{question} Type the namespace ({plan.namespace})", err=True)
+        if typed != plan.namespace:
+            raise UsageError(f"{typed!r} is not the namespace; nothing was changed.", remedy=f"It is {plan.namespace}.")
+
+    return ask

@@ -37,7 +37,7 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
 def conflicts(cluster: Cluster, manifest: str, release: str = "") -> tuple[Conflict, ...]:
     """Every conflict an apply of this rendered manifest would meet; nothing is changed. Raises ClusterError."""
     return tuple(
-        found for item in _objects(manifest, cluster.target.namespace, release) for found in _probe(cluster, item)
+        found for item in as_applied(manifest, cluster.target.namespace, release) for found in _probe(cluster, item)
     )
 
 
@@ -105,7 +105,7 @@ def _probe(cluster: Cluster, item: dict[str, Any]) -> list[Conflict]:
     return []
 
 
-def _objects(manifest: str, namespace: str, release: str) -> list[dict[str, Any]]:
+def as_applied(manifest: str, namespace: str, release: str) -> list[dict[str, Any]]:
     """The objects of a manifest as Helm sends them; hooks are made anew each time and cannot conflict."""
     found = [item for item in yaml.safe_load_all(manifest) if item]
     plain = [item for item in found if "helm.sh/hook" not in (item["metadata"].get("annotations") or {})]

@@ -124,9 +124,9 @@ class DeployPage(Page):
         return self._follow()
 
     def _agreed(self, plan: Plan) -> bool:
-        """An uninstallation is agreed to with the namespace's name, as on the command line."""
+        """What takes something away is agreed to with the namespace's name, as on the command line."""
         question, lost = screen.start_question(plan)
-        if plan.kind != "uninstall":
+        if plan.kind not in screen.ASKS_NAMESPACE:
             return self.console.confirm(question, lost)
         self.talk.say(question)
         self.talk.say(lost, 2)

@@ -9,6 +9,7 @@ from sensei_tui.plain.page import AGAIN, Page
 from sensei_tui.runs.registry import RunSummary
 from sensei_tui.runs.view import GOING
 from sensei_tui.screens import history as screen
+from sensei_tui.site.charts import LATEST
 from sensei_tui.widgets.lines import Line, line
 from sensei_tui.widgets.rows import Row
 
@@ -23,6 +24,7 @@ class HistoryPage(Page):
     WORDS = {
         "attach": "watch a run on Deploy", "resume": "finish a run that did not end well",
         "rollback": "plan a rollback", "uninstall": "plan to take Sensei away",
+        "backup": "plan a backup", "restore": "plan to restore a backup",
     }  # fmt: skip
 
     def update(self) -> None:
@@ -84,7 +86,16 @@ class HistoryPage(Page):
         """Plan to take Sensei away; it starts only from Deploy."""
         return self._plan("uninstall")
 
-    def _plan(self, kind: str, revision: int = 0) -> bool:
-        self.console.work("Making the plan", lambda: self.session.make_plan(kind, revision))
+    def do_backup(self) -> bool:
+        """Plan a backup; it starts only from Deploy."""
+        return self._plan("backup")
+
+    def do_restore(self) -> bool:
+        """Plan a restore; it starts only from Deploy."""
+        name = self.console.question(screen.RESTORE, value=LATEST, hint=screen.RESTORE_HINT, check=screen.name_problem)
+        return self._plan("restore", backup=name)
+
+    def _plan(self, kind: str, revision: int = 0, backup: str = "") -> bool:
+        self.console.work("Making the plan", lambda: self.session.make_plan(kind, revision, backup))
         self.console.go("deploy")
         return AGAIN

@@ -23,11 +23,14 @@ class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
     """Expected duration, a rough figure for the progress bar."""
 
 
+_HEADINGS = {"uninstall": "What goes and what stays", "backup": "What is done", "restore": "What is lost"}
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """An ordered list of steps with digested inputs. Never holds a secret."""
 
     kind: str
-    """`install`, `upgrade`, `rollback`, `uninstall`."""
+    """`install`, `upgrade`, `rollback`, `uninstall`, `backup`, `restore`."""
     site: str
     target: str
     """Context and namespace, for people."""
@@ -43,7 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def heading(self) -> str:
         """Over `changes`."""
-        return "What goes and what stays" if self.kind == "uninstall" else "What differs from what is deployed"
+        return _HEADINGS.get(self.kind, "What differs from what is deployed")
 
 
 class RunState(StrEnum):

@@ -125,7 +125,7 @@ class DeployScreen(FilterMixin, SenseiScreen):
             self.sensei.show_error(error)
             return
         question, lost = start_question(plan)
-        if plan.kind == "uninstall":
+        if plan.kind in ASKS_NAMESPACE:
             hint = f"{lost} Type the namespace's name to go on."
             ask = Ask(question, hint=hint, check=lambda name: wrong_namespace(plan, name))
             self.app.push_screen(ask, lambda name: self._start(name is not None))
@@ -201,10 +201,16 @@ def applies(session: Session, action: str) -> bool:
     return known.get(action, True)
 
 
+_ON_DEPLOYED = ("backup", "restore")
+"""Runs that only make sense over something deployed, however they ended."""
+ASKS_NAMESPACE = ("uninstall", "restore")
+"""Runs that are agreed to with the namespace's name."""
+
+
 def next_kind(session: Session) -> str:
     """What a new plan is for: `upgrade` where the watched run left Sensei deployed."""
     run = session.run
-    deployed = run is not None and run.state is RunState.DONE and run.kind != "uninstall"
+    deployed = run is not None and run.kind != "uninstall" and (run.state is RunState.DONE or run.kind in _ON_DEPLOYED)
     return "upgrade" if deployed else "install"
 
 
@@ -219,11 +225,13 @@ def start_question(plan: Plan) -> tuple[str, str]:
     lost = "It runs in a process of its own: you may close this terminal at any time."
     if plan.kind == "uninstall":
         lost = "Sensei stops serving. Its data, this site's Secrets and the namespace stay."
+    if plan.kind == "restore":
+        lost = "Sensei stops serving until it is done. What is in the stores now is replaced."
     return f"Start {plan.kind} {plan.version} on {plan.target}?", lost
 
 
 def wrong_namespace(plan: Plan, name: str) -> str:
-    """Why this name does not agree to an uninstallation, or nothing."""
+    """Why this name does not agree to what is asked, or nothing."""
     return "" if name == plan.namespace else f"That is not the namespace: it is {plan.namespace}."
 
 

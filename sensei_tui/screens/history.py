@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -12,12 +14,15 @@ from sensei_tui.runs.registry import RunSummary
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.deploy import log_line
 from sensei_tui.screens.session import Topic
+from sensei_tui.site.charts import LATEST
 from sensei_tui.widgets.dialogs import Ask, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
 from sensei_tui.widgets.lines import Line, cell, details, labelled, line, span, word
 from sensei_tui.widgets.rows import Row, Rows
 
 ROLLBACK = "Roll back release sensei to which revision?"
+RESTORE = "Restore which backup?"
+RESTORE_HINT = "A name from `sensei backup list`, or latest. Nothing is changed before you start the plan."
 ROLLBACK_HINT = "A revision of release sensei, from helm history. Nothing is changed before you start the plan."
 
 
@@ -27,12 +32,15 @@ class HistoryScreen(FilterMixin, SenseiScreen):
     NAME = "history"
     TOPICS = frozenset({Topic.OVERVIEW, Topic.RUN})
     BINDINGS = [
-        Binding("enter", "journal", "journal", id="history.journal"),
+        Binding("enter", "journal", "open", id="history.journal"),
         Binding("a", "attach", "attach", id="history.attach"),
         Binding("r", "resume", "resume", id="history.resume"),
         Binding("b", "rollback", "roll back", id="history.rollback"),
         Binding("u", "uninstall", "uninstall", id="history.uninstall"),
-        Binding("slash", "filter", "filter", id="filter"),
+        Binding("k", "backup", "back up", id="history.backup"),
+        # 80 columns have no room for these; the help has.
+        Binding("o", "restore", "restore", id="history.restore", show=False),
+        Binding("slash", "filter", "filter", id="filter", show=False),
     ]
 
     def body(self) -> ComposeResult:
@@ -83,14 +91,27 @@ class HistoryScreen(FilterMixin, SenseiScreen):
         """Plan to take Sensei away; it starts only from the Deploy screen."""
         self._plan("uninstall")
 
+    def action_backup(self) -> None:
+        """Plan a backup; it starts only from the Deploy screen."""
+        self._plan("backup")
+
+    def action_restore(self) -> None:
+        """Plan a restore; it starts only from the Deploy screen."""
+        self.app.push_screen(Ask(RESTORE, value=LATEST, hint=RESTORE_HINT, check=name_problem), self._plan_restore)
+
+    def _plan_restore(self, name: str | None) -> None:
+        if name:
+            self._plan("restore", backup=name)
+
     def _plan_rollback(self, revision: str | None) -> None:
         if revision:
             self._plan("rollback", int(revision))
 
-    def _plan(self, kind: str, revision: int = 0) -> None:
-        self.background(
-            lambda: self.session.make_plan(kind, revision), lambda _: self.sensei.action_go("deploy"), group="plan"
-        )
+    def _plan(self, kind: str, revision: int = 0, backup: str = "") -> None:
+        def make() -> None:
+            self.session.make_plan(kind, revision, backup)
+
+        self.background(make, lambda _: self.sensei.action_go("deploy"), group="plan")
 
 
 def counted(runs: tuple[RunSummary, ...]) -> str:
@@ -107,6 +128,11 @@ def runs_head(runs: tuple[RunSummary, ...]) -> Line:
 def revision_problem(text: str) -> str:
     """Why this is no revision, or nothing."""
     return "" if text.isdigit() and int(text) > 0 else "A revision is a whole number from 1."
+
+
+def name_problem(text: str) -> str:
+    """Why this is no backup's name, or nothing."""
+    return "" if re.fullmatch(r"[A-Za-z0-9-]+", text) else "A name has letters, digits and dashes."
 
 
 def run_row(run: RunSummary) -> Row:

@@ -259,8 +259,9 @@ class Session:
         self.announce(Topic.REPORT)
         self.refresh()
 
-    def make_plan(self, kind: str = "install", revision: int = 0) -> None:
-        """Plan an install, upgrade, rollback or uninstall; nothing is changed."""
+    def make_plan(self, kind: str = "install", revision: int = 0, backup: str = "") -> None:
+        """Plan an install, upgrade, rollback, uninstall, backup or restore; nothing is changed."""
+        from sensei_tui.deploy.backup import plan_backup, plan_restore
         from sensei_tui.deploy.plans import plan_install, plan_rollback, plan_upgrade
         from sensei_tui.deploy.uninstall import plan_uninstall
 
@@ -271,6 +272,10 @@ class Session:
             self.plan = plan_uninstall(self.site)
         elif kind == "upgrade":
             self.plan = plan_upgrade(self.site)
+        elif kind == "backup":
+            self.plan = plan_backup(self.site)
+        elif kind == "restore":
+            self.plan = plan_restore(self.site, backup)
         else:
             self.plan = plan_install(self.site)
         self.announce(Topic.PLAN)

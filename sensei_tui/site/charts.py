@@ -13,6 +13,9 @@ SENSEI_RELEASE = "sensei"
 CHARTS = {DEPENDENCIES_RELEASE: "dependencies", SENSEI_RELEASE: "sensei-full"}
 """Release name -> chart name, in the order they are installed."""
 
+LATEST = "latest"
+"""As a backup's name: the newest complete one."""
+
 
 def charts_dir(site: Site | None = None) -> Path:
     """The site's own charts, else those of the package, else those beside it in a checkout."""

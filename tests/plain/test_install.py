@@ -55,6 +55,7 @@ def test_a_run_is_left_steered_and_finished(tmp_path: Path) -> None:
             console.type("y")
             console.seen("Deployment/sensei-kora 0/2")
             console.answer("", "The run goes on. f follows it again.", "Deploy> ")
+            found.until(lambda view: [item.object for item in view.waiting] == ["Deployment/sensei-kora"])
             console.answer("", "Not ready yet (1)", "Deployment/sensei-kora", "Log, the last lines")
             assert "sensei runs attach 0001" in console.new
             console.pick("Deployment/sensei-kora", "-- Deployment/sensei-kora", "0 of 2 ready")
