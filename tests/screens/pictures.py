@@ -267,7 +267,7 @@ class PictureSession(Session):
     def check(self) -> None:
         self.announce(Topic.REPORT)
 
-    def make_plan(self, kind: str = "install", revision: int = 0) -> None:
+    def make_plan(self, kind: str = "install", revision: int = 0, backup: str = "") -> None:
         self.announce(Topic.PLAN)
 
 

@@ -1,0 +1,276 @@
+"""S3: what is needed of it, signed with AWS Signature Version 4.
+
+Bodies are hashed (SHA-256) and signed, so that a block that was changed on its way is refused. They are blocks of
+at most PART bytes (more for huge objects), held in memory, never whole objects.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import urllib.parse
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sensei_probe.settings import Failure, Storage
+from sensei_probe.web import Answer, Readable, Refused, Server
+
+PART = 16 << 20
+"""Bytes of one part. S3 takes 10,000 of them: 156 GiB; `grown` makes them larger where that is not enough."""
+COPY_LIMIT = 5 << 30
+"""Bytes that one server-side copy may have (S3's own limit)."""
+COPY_PART = 1 << 30
+_EMPTY = hashlib.sha256(b"").hexdigest()
+_XML = "{*}"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object in a bucket."""
+
+    key: str
+    size: int
+    etag: str
+    kind: str = ""
+    """Content type; known only of a single object."""
+
+
+def quoted(text: str, *, slash: bool) -> str:
+    """Percent-encoded as AWS wants it: everything but letters, digits and `-._~`."""
+    return urllib.parse.quote(text, safe="/-._~" if slash else "-._~")
+
+
+def signature(
+    method: str, path: str, query: str, headers: Mapping[str, str], payload: str, storage: Storage, stamp: str
+) -> str:
+    """The Authorization header. `headers` in small letters are those that are signed; `stamp` is `20260102T030405Z`."""
+    names = ";".join(sorted(headers))
+    lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers))
+    canonical = "\n".join((method, path, query, lines, names, payload))
+    scope = f"{stamp[:8]}/{storage.region}/s3/aws4_request"
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    text = "\n".join(("AWS4-HMAC-SHA256", stamp, scope, digest))
+    key = f"AWS4{storage.secret_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    signed = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return f"AWS4-HMAC-SHA256 Credential={storage.access_key}/{scope}, SignedHeaders={names}, Signature={signed}"
+
+
+class S3:
+    """A client. Not for several threads at once."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        parts = urllib.parse.urlsplit(storage.endpoint)
+        self._scheme, self._netloc, self._base = parts.scheme, parts.netloc, parts.path.rstrip("/")
+        self._servers: dict[str, Server] = {}
+
+    def close(self) -> None:
+        """End its connections."""
+        for server in self._servers.values():
+            server.close()
+
+    def ask(
+        self, method: str, bucket: str, key: str = "", query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None, body: bytes | None = None,
+    ) -> Answer:  # fmt: skip
+        """A signed request. Raises Unreachable; the answer may be a refusal."""
+        style = self.storage.path_style or not bucket
+        netloc = self._netloc if style else f"{bucket}.{self._netloc}"
+        path = (
+            f"{self._base}/{bucket}/{quoted(key, slash=True)}" if style else f"{self._base}/{quoted(key, slash=True)}"
+        )
+        path = path.rstrip("/") or "/" if not key else path
+        ordered = sorted((query or {}).items())
+        text = "&".join(f"{quoted(name, slash=False)}={quoted(value, slash=False)}" for name, value in ordered)
+        payload = hashlib.sha256(body).hexdigest() if body else _EMPTY
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        signed = {"host": netloc, "x-amz-content-sha256": payload, "x-amz-date": stamp, **(headers or {})}
+        signed["authorization"] = signature(method, path, text, signed, payload, self.storage, stamp)
+        server = self._servers.setdefault(netloc, Server(f"{self._scheme}://{netloc}"))
+        return server.ask(method, f"{path}?{text}" if text else path, signed, body)
+
+    # Buckets.
+
+    def exists(self, bucket: str) -> bool:
+        """Raises Refused, Unreachable."""
+        answer = self.ask("HEAD", bucket)
+        answer.read()
+        if answer.status in (200, 404):
+            return answer.status == 200
+        raise refusal(answer, b"", f"bucket {bucket}")
+
+    def make(self, bucket: str) -> None:
+        """Create it; one that is ours already is no mistake. Raises Refused, Unreachable."""
+        region = self.storage.region
+        body = b"" if region == "us-east-1" else (
+            "<CreateBucketConfiguration xmlns='http://s3.amazonaws.com/doc/2006-03-01/'><LocationConstraint>"
+            f"{region}</LocationConstraint></CreateBucketConfiguration>").encode()  # fmt: skip
+        answer = self.ask("PUT", bucket, body=body)
+        said = answer.read()
+        if answer.status != 200:
+            error = refusal(answer, said, f"bucket {bucket} can't be made")
+            if error.code not in ("BucketAlreadyOwnedByYou",):
+                raise error
+
+    # Objects.
+
+    def listed(self, bucket: str, prefix: str = "") -> Iterator[Stored]:
+        """Every object, by key. Raises Refused, Unreachable."""
+        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
+        while True:
+            answer = self.ask("GET", bucket, query=query)
+            root = _xml(self._well(answer, f"bucket {bucket} can't be listed"))
+            for item in root.iter(f"{_XML}Contents"):
+                key = urllib.parse.unquote_plus(_text(item, "Key"))
+                yield Stored(key, int(_text(item, "Size")), _text(item, "ETag").strip('"'))
+            token = _text(root, "NextContinuationToken")
+            if not token:
+                return
+            query["continuation-token"] = token
+
+    def head(self, bucket: str, key: str) -> Stored | None:
+        """One object, or None. Raises Refused, Unreachable."""
+        answer = self.ask("HEAD", bucket, key)
+        answer.read()
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise refusal(answer, b"", f"{bucket}/{key}")
+        headers = answer.headers
+        return Stored(key, int(headers["content-length"]), headers["etag"].strip('"'), headers.get("content-type", ""))
+
+    def get(self, bucket: str, key: str) -> Answer:
+        """Its content, to be read to the end. Raises Refused, Unreachable."""
+        answer = self.ask("GET", bucket, key)
+        if answer.status != 200:
+            raise refusal(answer, answer.read(), f"{bucket}/{key} can't be read")
+        return answer
+
+    def put(self, bucket: str, key: str, content: bytes, kind: str = "") -> str:
+        """A small object. Returns its etag. Raises Refused, Unreachable."""
+        answer = self.ask("PUT", bucket, key, headers=_kind(kind), body=content)
+        self._well(answer, f"{bucket}/{key} can't be written")
+        return answer.headers.get("etag", "").strip('"')
+
+    def upload(self, bucket: str, key: str, source: Readable, kind: str = "", size: int = 0) -> int:
+        """A stream of any length; a `size` that is known sets that of the parts. Returns its bytes. Raises Failure."""
+        part = grown(size)
+        first = read_full(source, part)
+        if len(first) < part:
+            self.put(bucket, key, first, kind)
+            return len(first)
+        upload = self._begin(bucket, key, kind)
+        try:
+            tags, total = list[str](), 0
+            block = first
+            while block:
+                tags.append(self._part(bucket, key, upload, len(tags) + 1, block))
+                total += len(block)
+                block = read_full(source, part)
+            self._finish(bucket, key, upload, tags)
+        except BaseException:
+            self._abort(bucket, key, upload)
+            raise
+        return total
+
+    def copy(self, bucket: str, key: str, to_bucket: str, to_key: str, size: int) -> None:
+        """Within the service, without the content passing here. Raises Refused, Unreachable."""
+        source = {"x-amz-copy-source": f"/{bucket}/{quoted(key, slash=True)}"}
+        if size <= COPY_LIMIT:
+            self._copied(self.ask("PUT", to_bucket, to_key, headers=source), to_bucket, to_key)
+            return
+        upload = self._begin(to_bucket, to_key, "")
+        try:
+            tags = list[str]()
+            for start in range(0, size, COPY_PART):
+                span = f"bytes={start}-{min(size, start + COPY_PART) - 1}"
+                query = {"partNumber": str(len(tags) + 1), "uploadId": upload}
+                answer = self.ask("PUT", to_bucket, to_key, query, {**source, "x-amz-copy-source-range": span})
+                tags.append(_text(self._copied(answer, to_bucket, to_key), "ETag"))
+            self._finish(to_bucket, to_key, upload, tags)
+        except BaseException:
+            self._abort(to_bucket, to_key, upload)
+            raise
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Raises Refused, Unreachable."""
+        self._well(self.ask("DELETE", bucket, key), f"{bucket}/{key} can't be deleted", (200, 204))
+
+    # Parts.
+
+    def _begin(self, bucket: str, key: str, kind: str) -> str:
+        answer = self.ask("POST", bucket, key, {"uploads": ""}, _kind(kind))
+        return _text(_xml(self._well(answer, f"{bucket}/{key} can't be written")), "UploadId")
+
+    def _part(self, bucket: str, key: str, upload: str, number: int, block: bytes) -> str:
+        answer = self.ask("PUT", bucket, key, {"partNumber": str(number), "uploadId": upload}, body=block)
+        self._well(answer, f"part {number} of {bucket}/{key} can't be written")
+        return answer.headers["etag"]
+
+    def _finish(self, bucket: str, key: str, upload: str, tags: list[str]) -> None:
+        rows = (f"<Part><PartNumber>{n}</PartNumber><ETag>{tag}</ETag></Part>" for n, tag in enumerate(tags, 1))
+        body = f"<CompleteMultipartUpload>{''.join(rows)}</CompleteMultipartUpload>".encode()
+        # S3 answers 200 at once and may say no in the body.
+        self._copied(self.ask("POST", bucket, key, {"uploadId": upload}, body=body), bucket, key)
+
+    def _abort(self, bucket: str, key: str, upload: str) -> None:
+        try:
+            self.ask("DELETE", bucket, key, {"uploadId": upload}).read()
+        except Failure:
+            # What made us give up is told; the parts go with the bucket's own rule for unfinished uploads.
+            return
+
+    def _copied(self, answer: Answer, bucket: str, key: str) -> ElementTree.Element:
+        said = self._well(answer, f"{bucket}/{key} can't be written")
+        root = _xml(said)
+        if root.tag.rpartition("}")[2] == "Error":
+            raise refusal(answer, said, f"{bucket}/{key} can't be written")
+        return root
+
+    def _well(self, answer: Answer, what: str, statuses: tuple[int, ...] = (200,)) -> bytes:
+        said = answer.read()
+        if answer.status not in statuses:
+            raise refusal(answer, said, what)
+        return said
+
+
+def grown(size: int) -> int:
+    """Bytes of a part with which `size` bytes fit into 10,000 of them, in whole MiB."""
+    return max(PART, -(-size // 10_000 >> 20) + 1 << 20 if size > PART * 10_000 else PART)
+
+
+def read_full(source: Readable, size: int) -> bytes:
+    """`size` bytes, fewer only at the end: a pipe gives what it has."""
+    blocks, left = [], size
+    while left and (block := source.read(min(left, 1 << 20))):
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks)
+
+
+def refusal(answer: Answer, said: bytes, what: str) -> Refused:
+    """S3's own words, where it has any."""
+    root = _xml(said)
+    code, message = _text(root, "Code"), _text(root, "Message")
+    why = f"{code}: {message}" if code else f"HTTP {answer.status}"
+    return Refused(f"{what}: {why}", answer.status, code)
+
+
+def _kind(kind: str) -> dict[str, str]:
+    return {"content-type": kind} if kind else {}
+
+
+def _xml(text: bytes) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        return ElementTree.Element("none")
+
+
+def _text(root: ElementTree.Element, name: str) -> str:
+    return root.findtext(f"{_XML}{name}") or ""
