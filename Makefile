@@ -9,12 +9,13 @@ OLDEST := $(addprefix tests/cluster/test_,real.py runs.py engines.py watches.py)
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster check bench snapshots charts clean
+.PHONY: help demo test test-cluster test-stores check bench snapshots charts clean
 
 help:
 	@echo "make demo    install into $(VENV) and open the console on a rehearsal site (no cluster needed)"
 	@echo "make test    install into $(VENV) and run every test that needs no extra server"
 	@echo "make test-cluster   build a real Kubernetes (Go needed, minutes at first), run the tests that use it"
+	@echo "make test-stores    build MinIO and Weaviate (Go needed), test the probe and the stand-in against real stores"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make charts  write the charts' schema, values.yaml and the guide's page of values from tools/charts"
 	@echo "make bench   the benchmarks of docs/benchmarks.md"
@@ -42,6 +43,10 @@ test-cluster: $(BIN)/.ready-dev
 	@$(BIN)/python -m tests.cluster try
 	@SENSEI_TEST_CLUSTER=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q tests/cluster tests/differential
 	@SENSEI_TEST_CLUSTER=1 SENSEI_TEST_KUBERNETES=oldest $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q $(OLDEST)
+
+test-stores: $(BIN)/.ready-dev
+	@$(BIN)/python -m tests.cluster build stores
+	@SENSEI_TEST_STORES=1 $(BIN)/python -m pytest -q tests/images
 
 check: $(BIN)/.ready-dev
 	@$(BIN)/ruff check .

@@ -164,7 +164,8 @@ def _of_tenant(weaviate: Weaviate, name: str, tenant: dict[str, Any]) -> Iterato
     if sleeps:
         weaviate.set_status(name, tenant["name"], "HOT")
     try:
-        yield from weaviate.objects(name, tenant["name"])
+        # A list of objects does not say whose they are.
+        yield from ({**item, "tenant": tenant["name"]} for item in weaviate.objects(name, tenant["name"]))
     finally:
         if sleeps:
             weaviate.set_status(name, tenant["name"], str(tenant["activityStatus"]))

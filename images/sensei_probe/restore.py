@@ -156,7 +156,9 @@ def _anew(weaviate: Weaviate, definition: dict[str, Any], there: set[str]) -> No
     name = str(definition["class"])
     if name in there:
         weaviate.drop(name)
-    weaviate.make(definition)
+    # A schema is told with both, and taken with one of them.
+    tenants = (definition.get("multiTenancyConfig") or {}).get("enabled")
+    weaviate.make({key: value for key, value in definition.items() if not (tenants and key == "shardingConfig")})
 
 
 def _writable(item: dict[str, Any]) -> dict[str, Any]:

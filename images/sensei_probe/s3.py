@@ -20,6 +20,7 @@ from sensei_probe.web import Answer, Readable, Refused, Server
 
 PART = 16 << 20
 """Bytes of one part. S3 takes 10,000 of them: 156 GiB; `grown` makes them larger where that is not enough."""
+Block = bytes | bytearray
 COPY_LIMIT = 5 << 30
 """Bytes that one server-side copy may have (S3's own limit)."""
 COPY_PART = 1 << 30
@@ -76,7 +77,7 @@ class S3:
 
     def ask(
         self, method: str, bucket: str, key: str = "", query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None, body: bytes | None = None,
+        headers: Mapping[str, str] | None = None, body: Block | None = None,
     ) -> Answer:  # fmt: skip
         """A signed request. Raises Unreachable; the answer may be a refusal."""
         style = self.storage.path_style or not bucket
@@ -125,7 +126,9 @@ class S3:
         while True:
             answer = self.ask("GET", bucket, query=query)
             root = _xml(self._well(answer, f"bucket {bucket} can't be listed"))
-            for item in root.iter(f"{_XML}Contents"):
+            if root.tag.rpartition("}")[2] != "ListBucketResult":
+                raise Failure(f"bucket {bucket} can't be listed: the answer is no list")
+            for item in root.findall(f"{_XML}Contents"):
                 key = urllib.parse.unquote_plus(_text(item, "Key"))
                 yield Stored(key, int(_text(item, "Size")), _text(item, "ETag").strip('"'))
             token = _text(root, "NextContinuationToken")
@@ -151,7 +154,7 @@ class S3:
             raise refusal(answer, answer.read(), f"{bucket}/{key} can't be read")
         return answer
 
-    def put(self, bucket: str, key: str, content: bytes, kind: str = "") -> str:
+    def put(self, bucket: str, key: str, content: Block, kind: str = "") -> str:
         """A small object. Returns its etag. Raises Refused, Unreachable."""
         answer = self.ask("PUT", bucket, key, headers=_kind(kind), body=content)
         self._well(answer, f"{bucket}/{key} can't be written")
@@ -160,14 +163,13 @@ class S3:
     def upload(self, bucket: str, key: str, source: Readable, kind: str = "", size: int = 0) -> int:
         """A stream of any length; a `size` that is known sets that of the parts. Returns its bytes. Raises Failure."""
         part = grown(size)
-        first = read_full(source, part)
-        if len(first) < part:
-            self.put(bucket, key, first, kind)
-            return len(first)
+        block = read_full(source, part)
+        if len(block) < part:
+            self.put(bucket, key, block, kind)
+            return len(block)
         upload = self._begin(bucket, key, kind)
         try:
             tags, total = list[str](), 0
-            block = first
             while block:
                 tags.append(self._part(bucket, key, upload, len(tags) + 1, block))
                 total += len(block)
@@ -207,7 +209,7 @@ class S3:
         answer = self.ask("POST", bucket, key, {"uploads": ""}, _kind(kind))
         return _text(_xml(self._well(answer, f"{bucket}/{key} can't be written")), "UploadId")
 
-    def _part(self, bucket: str, key: str, upload: str, number: int, block: bytes) -> str:
+    def _part(self, bucket: str, key: str, upload: str, number: int, block: Block) -> str:
         answer = self.ask("PUT", bucket, key, {"partNumber": str(number), "uploadId": upload}, body=block)
         self._well(answer, f"part {number} of {bucket}/{key} can't be written")
         return answer.headers["etag"]
@@ -244,13 +246,12 @@ def grown(size: int) -> int:
     return max(PART, -(-size // 10_000 >> 20) + 1 << 20 if size > PART * 10_000 else PART)
 
 
-def read_full(source: Readable, size: int) -> bytes:
+def read_full(source: Readable, size: int) -> bytearray:
     """`size` bytes, fewer only at the end: a pipe gives what it has."""
-    blocks, left = [], size
-    while left and (block := source.read(min(left, 1 << 20))):
-        blocks.append(block)
-        left -= len(block)
-    return b"".join(blocks)
+    held = bytearray()
+    while len(held) < size and (block := source.read(min(size - len(held), 1 << 20))):
+        held += block
+    return held
 
 
 def refusal(answer: Answer, said: bytes, what: str) -> Refused:

@@ -89,8 +89,12 @@ class Pipe:
         line = os.open(self._fifo, os.O_RDONLY | os.O_NONBLOCK)
         poll = select.poll()
         poll.register(line, select.POLLIN)
-        while not poll.poll(_LOOK * 1000):
-            self._given_up()
+        try:
+            while not poll.poll(_LOOK * 1000):
+                self._given_up()
+        except Failure:
+            os.close(line)
+            raise
         os.set_blocking(line, True)
         return os.fdopen(line, "rb", buffering=0)
 

@@ -81,7 +81,7 @@ class Server:
             self._line = None
 
     def ask(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None,
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | bytearray | None = None,
         tries: int = TRIES,
     ) -> Answer:  # fmt: skip
         """The answer, whatever its status; asked again, ever later, where the line breaks or the server is busy.
@@ -102,7 +102,7 @@ class Server:
             time.sleep(min(8.0, 0.25 * 2 ** (tries - left)))
         raise AssertionError
 
-    def _once(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def _once(self, method: str, path: str, headers: Mapping[str, str], body: bytes | bytearray | None) -> Answer:
         if self._line is None:
             self._line = self._connect()
         self._line.request(method, path, body=body, headers=dict(headers))

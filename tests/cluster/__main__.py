@@ -1,6 +1,7 @@
 """The real cluster by hand.
 
 python -m tests.cluster build           build what is not there yet
+python -m tests.cluster build stores    build the stores of tests/images
 python -m tests.cluster try             start each Kubernetes once, say what it is
 python -m tests.cluster up [oldest]     keep one running: an administrator, and an operator with a namespace
 """
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> int:
     command, *rest = arguments or ["help"]
     try:
         if command == "build":
-            for module in rest or build.PROGRAMS:
+            for module in build.STORES if rest == ["stores"] else rest or build.CLUSTER:
                 build.build(module)
         elif command == "try":
             for module in KUBERNETES:

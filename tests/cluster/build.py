@@ -40,8 +40,13 @@ PROGRAMS = {
     "newest": (*KUBERNETES, Program("etcd", "go.etcd.io/etcd/server/v3")),
     "oldest": KUBERNETES,
     "helm": (Program("helm", "helm.sh/helm/v4/cmd/helm"),),
+    "minio": (Program("minio", "github.com/minio/minio"),),
+    "weaviate": (Program("weaviate-server", "github.com/weaviate/weaviate/cmd/weaviate-server"),),
 }
 """By module: what is built from it. etcd serves every Kubernetes."""
+CLUSTER, STORES = ("newest", "oldest", "helm"), ("minio", "weaviate")
+"""Modules that belong together."""
+_MAIN = {"helm": "helm.sh/helm/v4", "minio": "github.com/minio/minio", "weaviate": "github.com/weaviate/weaviate"}
 
 
 class CannotBuild(Exception):
@@ -64,7 +69,7 @@ def find_go() -> Path:
 
 def version(module: str) -> str:
     """The pinned version of a module's main requirement: `v1.37.2`."""
-    wanted = "helm.sh/helm/v4" if module == "helm" else "k8s.io/kubernetes"
+    wanted = _MAIN.get(module, "k8s.io/kubernetes")
     lines = (MODULES / module / "go.mod").read_text().splitlines()
     return next(words[-1] for line in lines if (words := line.removesuffix("// indirect").split())[-2:-1] == [wanted])
 
@@ -93,7 +98,7 @@ def build(module: str) -> Path:
 
 def _compile(go: Path, module: str, program: Program, target: Path) -> None:
     flags = "-s -w"
-    if module != "helm":
+    if module not in _MAIN:
         major, minor, _ = version(module).removeprefix("v").split(".")
         marks = {"gitVersion": version(module), "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
         flags += "".join(f" -X {_VERSION}.{key}={value}" for key, value in marks.items())

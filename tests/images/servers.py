@@ -1,0 +1,201 @@
+"""Real servers for these tests, each a process of its own on the loopback address, in a directory of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cluster import build
+
+STARTED = 60.0
+"""Seconds for a server to answer; a busy machine takes long to make a database cluster."""
+PASSWORD = "pass word'1\"\\"
+"""With everything that a shell, a URL or a configuration file could trip over."""
+KEY = "sensei-key"
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@contextmanager
+def process(
+    command: list[str], ready: Callable[[], bool], log: Path, user: str = "", environ: Mapping[str, str] | None = None,
+    **options: object,
+) -> Iterator[subprocess.Popen[bytes]]:  # fmt: skip
+    """A server that is ready; ended at the end."""
+    with log.open("ab") as said:
+        found = subprocess.Popen(
+            command, stdout=said, stderr=said, start_new_session=True, env={**os.environ, **(environ or {})},
+            user=user or None, group=user or None, cwd="/", **options,  # type: ignore[call-overload]
+        )  # fmt: skip
+    try:
+        until(ready, lambda: f"{command[0]} does not start: {log.read_text()[-2000:]}", found)
+        yield found
+    finally:
+        end(found)
+
+
+def end(found: subprocess.Popen[bytes]) -> None:
+    """The process and what it started, gone."""
+    if found.poll() is None:
+        os.killpg(found.pid, signal.SIGTERM)
+        try:
+            found.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(found.pid, signal.SIGKILL)
+            found.wait()
+
+
+def until(true: Callable[[], bool], why: Callable[[], str], found: subprocess.Popen[bytes] | None = None) -> None:
+    """Wait for it. Raises AssertionError."""
+    deadline = time.monotonic() + STARTED
+    while not true():
+        ended = found is not None and found.poll() is not None
+        assert not ended, why()
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.1)
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def http_ok(url: str) -> bool:
+    """Whether it answers 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def postgres_bin() -> Path | None:
+    """The newest PostgreSQL of this machine."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    return found[-1] if found else None
+
+
+@contextmanager
+def postgres(root: Path, user: str = "postgres") -> Iterator[dict[str, str]]:
+    """A database cluster with a user and a database `sensei`; the variables that lead to it."""
+    programs, port, data = postgres_bin(), free_port(), root / "pg"
+    assert programs is not None
+    data.mkdir()
+    shutil.chown(data, user, pwd.getpwnam(user).pw_gid)
+    secret = root / "pg-password"
+    secret.write_text(PASSWORD)
+    secret.chmod(0o644)
+    as_user = {"user": user, "group": pwd.getpwnam(user).pw_gid}
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "sensei", "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync"],
+        check=True, capture_output=True, cwd="/", **as_user,  # type: ignore[call-overload]
+    )  # fmt: skip
+    command = [
+        str(programs / "postgres"),
+        "-D",
+        str(data),
+        "-p",
+        str(port),
+        "-k",
+        "",
+        "-h",
+        "127.0.0.1",
+        "-c",
+        "fsync=off",
+    ]
+    environ = {
+        "DATABASE_HOST": "127.0.0.1", "DATABASE_PORT": str(port), "DATABASE_NAME": "sensei", "DATABASE_USER": "sensei",
+        "DATABASE_PASSWORD": PASSWORD, "DATABASE_SSLMODE": "disable",
+    }  # fmt: skip
+    with process(command, lambda: answers(port), root / "pg.log", user):
+        until(
+            lambda: psql({**environ, "DATABASE_NAME": "postgres"}, "CREATE DATABASE sensei").returncode == 0,
+            lambda: "no database",
+        )
+        yield environ
+
+
+def psql(environ: Mapping[str, str], statement: str) -> subprocess.CompletedProcess[str]:
+    """A statement, as PostgreSQL's own client says it."""
+    programs = postgres_bin()
+    assert programs is not None
+    names = {"HOST": "HOST", "PORT": "PORT", "USER": "USER", "PASSWORD": "PASSWORD", "NAME": "DATABASE"}
+    given = {f"PG{ours}": environ[f"DATABASE_{theirs}"] for theirs, ours in names.items()}
+    return subprocess.run(
+        [programs / "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement],
+        env={**os.environ, **given}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@contextmanager
+def redis(root: Path) -> Iterator[dict[str, str]]:
+    """Redis with a password."""
+    port = free_port()
+    conf = root / "redis.conf"
+    conf.write_text(f"port {port}\nbind 127.0.0.1\nsave ''\ndir {root}\nrequirepass secret\n")
+    with process(["/usr/bin/redis-server", str(conf)], lambda: answers(port), root / "redis.log"):
+        yield {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(port), "REDIS_TLS": "false", "REDIS_PASSWORD": "secret"}
+
+
+@contextmanager
+def minio(root: Path) -> Iterator[dict[str, str]]:
+    """MinIO with one drive, as an unknown user whose home is nowhere."""
+    programs, port, data = build.built("minio"), free_port(), root / "minio"
+    assert programs is not None
+    data.mkdir()
+    data.chmod(0o777)
+    environ = {
+        "MINIO_ROOT_USER": KEY,
+        "MINIO_ROOT_PASSWORD": "sensei-secret",
+        "HOME": str(data),
+        "MINIO_BROWSER": "off",
+    }
+    command = [str(programs / "minio"), "server", f"--address=127.0.0.1:{port}", str(data / "drive")]
+    with process(
+        command, lambda: http_ok(f"http://127.0.0.1:{port}/minio/health/ready"), root / "minio.log", environ=environ
+    ):
+        yield {
+            "S3_ENDPOINT": f"http://127.0.0.1:{port}", "S3_REGION": "us-east-1", "S3_PATH_STYLE": "true",
+            "S3_ACCESS_KEY": KEY, "S3_SECRET_KEY": "sensei-secret", "S3_BUCKET_CHECKPOINTS": "sensei-checkpoints",
+            "S3_BUCKET_ARTIFACTS": "sensei-artifacts",
+        }  # fmt: skip
+
+
+@contextmanager
+def weaviate(root: Path) -> Iterator[dict[str, str]]:
+    """Weaviate with one node and a key, with the variables of the chart."""
+    programs, port, data = build.built("weaviate"), free_port(), root / "weaviate"
+    assert programs is not None
+    ports = {name: str(free_port()) for name in (
+        "GRPC_PORT", "CLUSTER_GOSSIP_BIND_PORT", "CLUSTER_DATA_BIND_PORT", "RAFT_PORT", "RAFT_INTERNAL_RPC_PORT",
+        "PROFILING_PORT", "PROMETHEUS_MONITORING_PORT")}  # fmt: skip
+    environ = {
+        **ports, "PERSISTENCE_DATA_PATH": str(data), "CLUSTER_HOSTNAME": "sensei-weaviate-0", "RAFT_BOOTSTRAP_EXPECT": "1",
+        "RAFT_JOIN": "sensei-weaviate-0", "CLUSTER_ADVERTISE_ADDR": "127.0.0.1",
+        "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "false",
+        "AUTHENTICATION_APIKEY_ENABLED": "true", "AUTHENTICATION_APIKEY_USERS": "sensei",
+        "AUTHENTICATION_APIKEY_ALLOWED_KEYS": KEY, "AUTHORIZATION_ADMINLIST_ENABLED": "true",
+        "AUTHORIZATION_ADMINLIST_USERS": "sensei", "DISABLE_TELEMETRY": "true", "REPLICATION_MINIMUM_FACTOR": "1",
+    }  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    command = [str(programs / "weaviate-server"), "--host=127.0.0.1", f"--port={port}", "--scheme=http"]
+    with process(command, lambda: http_ok(f"{url}/v1/.well-known/ready"), root / "weaviate.log", environ=environ):
+        yield {"VECTOR_DB_URL": url, "VECTOR_DB_API_KEY": KEY}

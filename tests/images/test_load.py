@@ -1,0 +1,182 @@
+"""Models and patterns from a real registry into a directory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sensei_probe.oci import Part, parts_of
+from sensei_probe.settings import Failure
+from tests.images import servers
+from tests.images.conftest import Probe, why_not
+
+REPOSITORY = "sensei/models/llama"
+FILES = {"config.json": b'{"a": 1}', "weights/part.bin": os.urandom(700_000)}
+CUT = 256_000
+
+
+class Registry:
+    """Debian's docker-registry, and how to put an artifact into it."""
+
+    def __init__(self, port: int, login: str = "") -> None:
+        self.port, self._login = port, login
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def _ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
+        line = http.client.HTTPConnection("127.0.0.1", self.port)
+        if self._login:
+            headers["authorization"] = f"Basic {base64.b64encode(self._login.encode()).decode()}"
+        line.request(method, path, body, headers)
+        answer = line.getresponse()
+        answer.read()
+        return answer
+
+    def put_blob(self, content: bytes) -> str:
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        where = self._ask("POST", f"/v2/{REPOSITORY}/blobs/uploads/").getheader("location") or ""
+        path = where.partition(f":{self.port}")[2] or where
+        answer = self._ask("PUT", f"{path}&digest={digest}", content, **{"content-type": "application/octet-stream"})
+        assert answer.status == 201
+        return digest
+
+    def put(self, tag: str, files: dict[str, bytes], notes: dict[str, str] | None = None) -> str:
+        """An artifact of these files, big ones cut; the manifest's digest."""
+        layers: list[dict[str, Any]] = []
+        for name, content in files.items():
+            for offset in range(0, max(1, len(content)), CUT):
+                block = content[offset : offset + CUT]
+                told = {"org.opencontainers.image.title": name, "ai.sensei.file.offset": str(offset),
+                        "ai.sensei.file.size": str(len(content)), **(notes or {})}  # fmt: skip
+                layers.append({"mediaType": "application/octet-stream", "digest": self.put_blob(block),
+                               "size": len(block), "annotations": told})  # fmt: skip
+        config = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": self.put_blob(b"{}"), "size": 2}
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": layers}).encode()
+        answer = self._ask("PUT", f"/v2/{REPOSITORY}/manifests/{tag}", manifest, **{"content-type": kind})
+        assert answer.status == 201
+        return f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+
+
+def registry_in(root: Path, login: str = "") -> Iterator[Registry]:
+    if why := why_not():
+        pytest.skip(why)
+    port = servers.free_port()
+    config: dict[str, Any] = {
+        "version": 0.1, "storage": {"filesystem": {"rootdirectory": str(root / "blobs")}},
+        "http": {"addr": f"127.0.0.1:{port}"}, "log": {"level": "error"},
+    }  # fmt: skip
+    if login:
+        name, _, password = login.partition(":")
+        line = subprocess.run(["htpasswd", "-Bbn", name, password], capture_output=True, text=True, check=True).stdout
+        (root / "htpasswd").write_text(line)
+        config["auth"] = {"htpasswd": {"realm": "tests", "path": str(root / "htpasswd")}}
+    (root / "registry.yml").write_text(json.dumps(config))
+    command = ["/usr/bin/docker-registry", "serve", str(root / "registry.yml")]
+    with servers.process(command, lambda: servers.answers(port), root / "registry.log"):
+        yield Registry(port, login)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    yield from registry_in(tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Registry]:
+    yield from registry_in(tmp_path, "sensei:pass word")
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    found = {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    return {name: content for name, content in found.items() if name != ".artifact"}
+
+
+def test_files_come_whole_and_only_once(registry: Registry, tmp_path: Path, probe: Probe) -> None:
+    digest = registry.put("1.0.0", FILES)
+    reference, target = f"{registry.host}/{REPOSITORY}:1.0.0", tmp_path / "llama"
+    done = probe("load", reference, "--to", str(target), "--plain-http", environ={})
+    assert done.returncode == 0, done.stderr
+    assert contents(target) == FILES
+    assert (target / ".artifact").read_text().strip() == digest
+    again = probe("load", reference, "--to", str(target), environ={"REGISTRY_PLAIN_HTTP": "true"})
+    assert "is there already" in again.stdout
+    by_digest = probe(
+        "load", f"{registry.host}/{REPOSITORY}@{digest}", "--to", str(tmp_path / "other"), "--plain-http", environ={}
+    )
+    assert by_digest.returncode == 0, by_digest.stderr
+
+
+def test_another_version_takes_the_place_of_the_first(registry: Registry, tmp_path: Path, probe: Probe) -> None:
+    registry.put("a", {"one": b"1", "two": b"2"})
+    registry.put("b", {"two": b"22"})
+    for tag in "ab":
+        done = probe("load", f"{registry.host}/{REPOSITORY}:{tag}", "--to", str(tmp_path), "--plain-http", environ={})
+        assert done.returncode == 0, done.stderr
+    assert contents(tmp_path) == {"two": b"22"}
+
+
+def test_what_was_fetched_before_a_kill_is_not_fetched_again(registry: Registry, tmp_path: Path, probe: Probe) -> None:
+    """A part that is damaged in the work directory and marked as done stays as it is: it was not asked for again."""
+    registry.put("resumed", FILES)
+    part = FILES["weights/part.bin"][:CUT]
+    work = tmp_path / ".loading"
+    (work / "files/weights").mkdir(parents=True)
+    (work / "files/weights/part.bin").write_bytes(b"x" * CUT)
+    (work / "done").write_text(f"sha256:{hashlib.sha256(part).hexdigest()}\n")
+    done = probe("load", f"{registry.host}/{REPOSITORY}:resumed", "--to", str(tmp_path), "--plain-http", environ={})
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path)["weights/part.bin"] == b"x" * CUT + FILES["weights/part.bin"][CUT:]
+
+
+def test_a_registry_with_a_login(guarded: Registry, tmp_path: Path, probe: Probe) -> None:
+    guarded.put("1", {"a": b"b"})
+    reference = f"{guarded.host}/{REPOSITORY}:1"
+    refused = probe("load", reference, "--to", str(tmp_path / "no"), "--plain-http", environ={})
+    assert (refused.returncode, "HTTP 401" in refused.stderr) == (1, True)
+    auth = base64.b64encode(b"sensei:pass word").decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {guarded.host: {"auth": auth}}}))
+    done = probe(
+        "load", reference, "--to", str(tmp_path / "yes"), "--plain-http", environ={"DOCKER_CONFIG": str(tmp_path)}
+    )
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "yes") == {"a": b"b"}
+
+
+def test_what_is_missing_is_told(registry: Registry, tmp_path: Path, probe: Probe) -> None:
+    done = probe("load", f"{registry.host}/{REPOSITORY}:none", "--to", str(tmp_path), "--plain-http", environ={})
+    assert (done.returncode, "HTTP 404" in done.stderr) == (1, True)
+    wrong = probe("load", "llama", "--to", str(tmp_path), environ={})
+    assert (wrong.returncode, "llama is no reference" in wrong.stderr) == (2, True)
+
+
+def layer(title: str, **notes: str) -> dict[str, Any]:
+    return {
+        "digest": f"sha256:{'a' * 64}",
+        "size": 5,
+        "annotations": {"org.opencontainers.image.title": title, **notes},
+    }
+
+
+@pytest.mark.parametrize("title", ["../x", "/etc/passwd", "a/../../x", ".loading/x", ".artifact"])
+def test_a_file_that_would_leave_the_directory_is_refused(title: str) -> None:
+    with pytest.raises(Failure, match="a file that is refused"):
+        parts_of({"layers": [layer(title)]})
+
+
+def test_parts_say_where_they_belong() -> None:
+    notes = {"ai.sensei.file.offset": "10", "ai.sensei.file.size": "15"}
+    assert parts_of({"layers": [layer("a/b", **notes)]}) == [Part(f"sha256:{'a' * 64}", 5, "a/b", 10, 15)]
+    with pytest.raises(Failure, match="has no files"):
+        parts_of({"layers": [{"digest": "d", "size": 1}]})
