@@ -60,9 +60,9 @@ class JobFailed(SenseiError):
 def plan_backup(site: Site, *, timeout: float = TIMEOUT) -> Plan:
     """One backup now. Raises NotDeployed."""
     _deployed(site)
-    saves = "the database, the objects and the vectors are saved; the platform goes on working"
+    saves = "the database, the objects and the vectors are saved"
     steps = [("reserve", "Reserve", "", 2), (f"job:{BACKUP}", "Backup", saves, 300)]
-    return _plan(site, BACKUP, steps, (saves,), timeout=timeout)
+    return _plan(site, BACKUP, steps, (saves, "the platform goes on working"), timeout=timeout)
 
 
 def plan_restore(site: Site, name: str = LATEST, *, timeout: float = TIMEOUT) -> Plan:

@@ -37,7 +37,7 @@ class HistoryScreen(FilterMixin, SenseiScreen):
         Binding("r", "resume", "resume", id="history.resume"),
         Binding("b", "rollback", "roll back", id="history.rollback"),
         Binding("u", "uninstall", "uninstall", id="history.uninstall"),
-        Binding("k", "backup", "back up", id="history.backup"),
+        Binding("s", "backup", "back up", id="history.backup"),
         # 80 columns have no room for these; the help has.
         Binding("o", "restore", "restore", id="history.restore", show=False),
         Binding("slash", "filter", "filter", id="filter", show=False),

@@ -46,6 +46,17 @@ async def test_install_from_an_empty_site_to_a_green_board(tmp_path: Path, monke
             await shown(pilot, "0001", "install", "done")
             await pilot.press("question_mark")
             await shown(pilot, "Help: history")
+            await pilot.press("escape", "s")
+            await shown(pilot, "The plan: backup", "goes on working")
+            await pilot.press("escape", "5", "o")
+            await shown(pilot, "Restore which backup?")
+            await pilot.press("enter")
+            await shown(pilot, "The plan: restore", "replaced by backup latest")
+            await pilot.press("s")
+            await shown(pilot, "What is in the stores now is replaced.", "Type the namespace")
+            await pilot.press(*"sensei", "enter")
+            await shown(pilot, "restore 1.0.0", "run 0002", "Done in", seconds=60)
+            await shown(pilot, "Start the platform")
 
 
 async def test_a_saved_edit_keeps_comments_and_becomes_an_upgrade(

@@ -136,7 +136,7 @@ def test_history_and_the_plans_that_start_from_it(console: Operator, installed: 
     console.answer("", "Nothing was changed.", "Deploy> ")
     console.answer("0", "Home> ")
     console.pick("History", "History> ")
-    console.answer("k", "The plan: backup", "What is done", "Deploy> ")
+    console.answer("s", "The plan: backup", "What is done", "Deploy> ")
     console.answer("0", "Home> ")
     console.pick("History", "History> ")
     console.answer("o", "Restore which backup? (Enter: latest)")
