@@ -33,6 +33,8 @@ BACKUP, RESTORE = "backup", "restore"
 _CRONJOBS = {BACKUP: "sensei-backup", RESTORE: "sensei-restore"}
 _MADE_FROM = {"cronjob.kubernetes.io/instantiate": "manual"}
 """What `kubectl create job --from` writes on the job."""
+_REHEARSED = 5.0
+"""In a rehearsal a job's process does nothing."""
 _LISTING = 300
 """Seconds for a job that lists backups."""
 _SHOWN = 50
@@ -92,7 +94,8 @@ def _plan(
     planned = tuple(
         PlannedStep(
             id=id, title=title, detail=detail or f"reserves the namespace {name} for this run",
-            inputs=digest(id, target, parameters), seconds=float(seconds),
+            inputs=digest(id, target, parameters),
+            seconds=min(float(seconds), _REHEARSED) if site.config.rehearsal else float(seconds),
         )
         for id, title, detail, seconds in steps
     )  # fmt: skip

@@ -53,7 +53,7 @@ async def test_install_from_an_empty_site_to_a_green_board(tmp_path: Path, monke
             await pilot.press("enter")
             await shown(pilot, "The plan: restore", "replaced by backup latest")
             await pilot.press("s")
-            await shown(pilot, "What is in the stores now is replaced.", "Type the namespace")
+            await shown(pilot, "Sensei stops serving until it is done.", "is replaced.")
             await pilot.press(*"sensei", "enter")
             await shown(pilot, "restore 1.0.0", "run 0002", "Done in", seconds=60)
             await shown(pilot, "Start the platform")
