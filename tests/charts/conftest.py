@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from tests.charts.helpers import EXTERNAL, GPUS, Scenario, guide_values, render
-
-SCENARIOS = ("guide", "airgapped", "external", "everything")
+from tests.charts import helpers
+from tests.charts.helpers import EXTERNAL, SCENARIOS, Scenario, render
 
 
 @pytest.fixture(scope="session")
-def guide_default(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+def guide_default() -> Scenario:
     """The guide's values.yaml and a licence."""
-    return render(guide_values(tmp_path_factory.mktemp("guide"), "values"))
+    return helpers.scenario("guide")
 
 
 @pytest.fixture(scope="session")
-def airgapped(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+def airgapped() -> Scenario:
     """The guide's air-gapped site, with GPUs for the local model."""
-    return render(guide_values(tmp_path_factory.mktemp("airgapped"), "values", "values_airgapped", extra=GPUS))
+    return helpers.scenario("airgapped")
 
 
 @pytest.fixture(scope="session")
@@ -44,9 +43,10 @@ def everything() -> Scenario:
     })  # fmt: skip
 
 
-@pytest.fixture(params=SCENARIOS)
+@pytest.fixture(params=[*SCENARIOS, "all_external", "everything"])
 def scenario(request: pytest.FixtureRequest) -> Scenario:
     """Each of them."""
-    names = {"guide": "guide_default", "external": "all_external"}
-    found: Scenario = request.getfixturevalue(names.get(request.param, request.param))
+    if request.param in SCENARIOS:
+        return helpers.scenario(request.param)
+    found: Scenario = request.getfixturevalue(request.param)
     return found

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from sensei_tui.base.quantity import parse
 from sensei_tui.rehearsal import schemas
 from sensei_tui.rehearsal.kinds import by_kind
 from sensei_tui.site.resolve import GENERATED
-from tests.charts.helpers import EXTERNAL, NAMESPACE, REGISTRY, Scenario, external
+from tests.charts.helpers import EXTERNAL, NAMESPACE, Scenario, external
 from tests.unit.site.helpers import API_KEY, KEY
 
 SERVICES = {
@@ -27,7 +26,6 @@ STORES = {
     "storage": "sensei-minio",
     "vectorDb": "sensei-weaviate",
 }
-SELECTOR = {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}
 
 
 def secret_references(scenario: Scenario) -> set[tuple[str, str]]:
@@ -88,44 +86,11 @@ def test_probes_on_every_workload(scenario: Scenario) -> None:
             assert asked <= ports
 
 
-def test_requests_fit_the_guides_minimum(guide_default: Scenario) -> None:
-    cpu = memory = storage = parse(0)
-    for item, pod in guide_default.lasting():
-        pods = item["spec"]["replicas"]
-        for container in pod["containers"]:
-            cpu += pods * parse(container["resources"]["requests"]["cpu"])
-            memory += pods * parse(container["resources"]["requests"]["memory"])
-        for claim in item["spec"].get("volumeClaimTemplates", []):
-            storage += pods * parse(claim["spec"]["resources"]["requests"]["storage"])
-    assert 16 < cpu <= 32 * parse("0.8"), "a fifth stays for the nodes' own work and for updates"
-    assert 32 * parse("1G") < memory <= 128 * parse("0.8G")
-    assert 250 * parse("1G") < storage <= 500 * parse("1G")
-
-
 def test_a_pod_is_never_promised_less_memory_than_it_may_use(scenario: Scenario) -> None:
     for name, container in scenario.containers():
         resources = container["resources"]
         assert resources["limits"]["memory"] == resources["requests"]["memory"], name
         assert "cpu" not in resources["limits"], name
-
-
-def test_registry_moves_every_image_and_keeps_its_path(airgapped: Scenario, guide_default: Scenario) -> None:
-    moved = {(name, box["name"]): box["image"] for name, box in airgapped.containers()}
-    usual = {(name, box["name"]): box["image"] for name, box in guide_default.containers()}
-    assert moved.keys() - usual.keys() == {
-        ("sensei-llm", "llm"),
-        ("sensei-llm", "load"),
-        ("sensei-pattern-library", "load"),
-    }
-    assert all(image.startswith(f"{REGISTRY}/") for image in moved.values())
-    for place, image in ((place, image) for place, image in usual.items() if place in moved):
-        assert moved[place].partition("/")[2] == image.partition("/")[2], place
-
-
-def test_images_have_a_fixed_version(scenario: Scenario) -> None:
-    for name, container in scenario.containers():
-        assert re.search(r":[^/:]+$|@sha256:[0-9a-f]{64}$", container["image"]), name
-        assert not container["image"].endswith(":latest"), name
 
 
 def test_air_gapped_site_runs_its_model_on_gpus(airgapped: Scenario) -> None:
@@ -179,29 +144,6 @@ def test_secrets_are_referred_to_and_never_rendered(guide_default: Scenario, air
     expected = {("sensei-credentials", key) for key in GENERATED} | {("sensei-license", "license-key")}
     assert secret_references(guide_default) == expected | {("sensei-llm", "api-key")}
     assert secret_references(airgapped) == expected
-
-
-def test_pods_meet_the_restricted_standard(scenario: Scenario) -> None:
-    for item, pod in scenario.workloads():
-        name = item["metadata"]["name"]
-        assert pod["securityContext"]["runAsNonRoot"] is True, name
-        assert pod["securityContext"]["runAsUser"] > 0, name
-        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
-        assert pod["automountServiceAccountToken"] is False, name
-        allowed = {"emptyDir", "persistentVolumeClaim", "secret"}
-        assert all(volume.keys() - {"name"} <= allowed for volume in pod["volumes"]), name
-    for name, container in scenario.containers():
-        context = container["securityContext"]
-        assert context["allowPrivilegeEscalation"] is False, name
-        assert context["capabilities"] == {"drop": ["ALL"]}, name
-        assert context["readOnlyRootFilesystem"] is True, name
-
-
-def test_what_can_never_change_carries_no_version(scenario: Scenario) -> None:
-    for item, _ in scenario.lasting():
-        assert item["spec"]["selector"]["matchLabels"].keys() == SELECTOR
-        for claim in item["spec"].get("volumeClaimTemplates", []):
-            assert claim["metadata"]["labels"].keys() == SELECTOR
 
 
 def test_every_mount_has_its_volume(scenario: Scenario) -> None:

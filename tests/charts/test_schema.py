@@ -17,7 +17,6 @@ from sensei_tui.site.validate import schema_errors
 from tests.charts.helpers import EXTERNAL, render
 
 DEPENDENCIES, SENSEI = (chart_dir(chart) for chart in CHARTS.values())
-SHARED = ("values.yaml", "values.schema.json", "templates/_common.tpl")
 
 
 def default_values() -> dict[str, Any]:
@@ -32,11 +31,6 @@ def groups(sub: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any
         if item.get("type") == "object":
             found += groups(item, f"{path}.{key}".lstrip("."))
     return found
-
-
-@pytest.mark.parametrize("name", SHARED)
-def test_copies_are_equal(name: str) -> None:
-    assert (DEPENDENCIES / name).read_bytes() == (SENSEI / name).read_bytes()
 
 
 def test_versions_are_equal() -> None:

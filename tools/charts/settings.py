@@ -108,8 +108,8 @@ def _data_plane() -> Node:
     return group(
         "Data plane", "MABA, KORA, AMANI, Workers and Agents.", shown_in="Data plane",
         image=image(_OURS, "sensei/data-plane"), workers=part("Workers", 4, "1", "4Gi"),
-        maba=part("MABA", 2, "1", "2Gi", image=agents["maba"]), kora=part("KORA", 2, "1", "2Gi", image=agents["kora"]),
-        amani=part("AMANI", 2, "1", "2Gi", image=agents["amani"]), agents=part("Agents", 2, "500m", "1Gi"),
+        maba=part("MABA", 2, "500m", "2Gi", image=agents["maba"]), kora=part("KORA", 2, "500m", "2Gi", image=agents["kora"]),
+        amani=part("AMANI", 2, "500m", "2Gi", image=agents["amani"]), agents=part("Agents", 2, "500m", "1Gi"),
     )  # fmt: skip
 
 

@@ -17,7 +17,8 @@ metadata:
 spec:
   replicas: {{ .replicas }}
   serviceName: {{ .name }}-headless
-  podManagementPolicy: {{ ternary "Parallel" "OrderedReady" (gt (int .replicas) 1) }}
+  # Members of a cluster wait for each other; and the field can't change when one pod becomes three.
+  podManagementPolicy: Parallel
   revisionHistoryLimit: 3
   persistentVolumeClaimRetentionPolicy:
     whenDeleted: Retain
@@ -86,7 +87,7 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* Pods of the platform reach a store's ports; its own pods reach each other on all of theirs. */}}
+{{/* Pods of the platform reach a store's ports, but for a console (that is for port-forward); its own pods reach each other on all of theirs. */}}
 {{- define "sensei.store.policy" -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -102,7 +103,9 @@ spec:
         {{- include "sensei.everyPod" . | nindent 8 }}
       ports:
         {{- range .ports }}
+        {{- if ne .name "console" }}
         - {port: {{ .name }}}
+        {{- end }}
         {{- end }}
     {{- $peers := printf "podSelector:\n  matchLabels:\n%s" (include "sensei.selector" . | indent 4) }}
     - from:

@@ -106,6 +106,8 @@ capabilities:
 {{- define "sensei.spread" -}}
 - maxSkew: 1
   topologyKey: kubernetes.io/hostname
+  # A node that its taint keeps free of these pods does not count as one without them: with it, no other might get a second one.
+  nodeTaintsPolicy: Honor
   whenUnsatisfiable: {{ ternary "DoNotSchedule" "ScheduleAnyway" (eq .root.Values.global.spread "required") }}
   labelSelector:
     matchLabels:
