@@ -27,7 +27,7 @@ def _box(pod: Pod) -> Pod:
 
 
 MUTATIONS: dict[str, Callable[[Pod], object]] = {
-    "privileged (": lambda pod: _box(pod).update(privileged=True),
+    "privileged (": lambda pod: _box(pod).update(privileged=True, allowPrivilegeEscalation=True),
     "runAsNonRoot != true": lambda pod: pod["securityContext"].pop("runAsNonRoot"),
     "runAsUser=0": lambda pod: pod["securityContext"].update(runAsUser=0),
     "hostPath": lambda pod: pod["volumes"].append({"name": "host", "hostPath": {"path": "/"}}),

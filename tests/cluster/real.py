@@ -13,6 +13,7 @@ from typing import Any
 
 from sensei_tui.preflight import access
 from sensei_tui.rehearsal.scenario import Fault
+from tests.cluster import gateway
 from tests.cluster.kubelets import FakeNodes
 from tests.cluster.plane import ADMIN, ControlPlane, operator_name, running_plane
 from tests.fixtures_cluster import Client
@@ -100,7 +101,8 @@ def real_cluster(directory: Path, module: str = "newest") -> Iterator[RealCluste
         try:
             cluster = RealCluster(plane, nodes)
             ready = plane.admin
-            plane.until(lambda: _untainted(ready))
+            gateway.install(ready)
+            plane.until(lambda: _untainted(ready) and gateway.established(ready))
             yield cluster
         finally:
             nodes.stop()
