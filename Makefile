@@ -9,13 +9,14 @@ OLDEST := $(addprefix tests/cluster/test_,real.py runs.py engines.py watches.py)
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster test-stores check bench snapshots charts clean
+.PHONY: help demo test test-cluster test-node test-stores check bench snapshots charts clean
 
 help:
 	@echo "make demo    install into $(VENV) and open the console on a rehearsal site (no cluster needed)"
 	@echo "make test    install into $(VENV) and run every test that needs no extra server"
 	@echo "make test-cluster   build a real Kubernetes (Go needed, minutes at first), run the tests that use it"
 	@echo "make test-stores    build MinIO and Weaviate (Go needed), test the probe and the stand-in against real stores"
+	@echo "make test-node      a real node with real containers: the charts installed, saved, restored, upgraded (Linux, root)"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make charts  write the charts' schema, values.yaml and the guide's page of values from tools/charts"
 	@echo "make bench   the benchmarks of docs/benchmarks.md"
@@ -47,6 +48,9 @@ test-cluster: $(BIN)/.ready-dev
 test-stores: $(BIN)/.ready-dev
 	@$(BIN)/python -m tests.cluster build stores
 	@SENSEI_TEST_STORES=1 $(BIN)/python -m pytest -q tests/images
+
+test-node: $(BIN)/.ready-dev
+	@SENSEI_TEST_NODE=1 $(BIN)/python -m tests.node test
 
 check: $(BIN)/.ready-dev
 	@$(BIN)/ruff check .

@@ -40,13 +40,17 @@ PROGRAMS = {
     "newest": (*KUBERNETES, Program("etcd", "go.etcd.io/etcd/server/v3")),
     "oldest": KUBERNETES,
     "helm": (Program("helm", "helm.sh/helm/v4/cmd/helm"),),
+    "node": tuple(Program(name, f"k8s.io/kubernetes/cmd/{name}") for name in ("kubelet", "kube-proxy")),
+    "coredns": (Program("coredns", "github.com/coredns/coredns"),),
     "minio": (Program("minio", "github.com/minio/minio"),),
     "weaviate": (Program("weaviate-server", "github.com/weaviate/weaviate/cmd/weaviate-server"),),
 }
 """By module: what is built from it. etcd serves every Kubernetes."""
 CLUSTER, STORES = ("newest", "oldest", "helm"), ("minio", "weaviate")
+NODE = ("newest", "oldest", "node", "coredns", *STORES)
 """Modules that belong together."""
-_MAIN = {"helm": "helm.sh/helm/v4", "minio": "github.com/minio/minio", "weaviate": "github.com/weaviate/weaviate"}
+_MAIN = {"helm": "helm.sh/helm/v4", "minio": "github.com/minio/minio", "weaviate": "github.com/weaviate/weaviate",
+         "coredns": "github.com/coredns/coredns"}  # fmt: skip
 
 
 class CannotBuild(Exception):
@@ -112,10 +116,14 @@ def _compile(go: Path, module: str, program: Program, target: Path) -> None:
     Path(f"{target}.new").rename(target)
 
 
+def cache() -> Path:
+    """Where what is built is kept."""
+    return Path(os.environ.get("SENSEI_TEST_CACHE") or Path.home() / ".cache" / "sensei-tests")
+
+
 def _directory(module: str) -> Path:
-    root = Path(os.environ.get("SENSEI_TEST_CACHE") or Path.home() / ".cache" / "sensei-tests")
     pinned = hashlib.sha256(b"".join((MODULES / module / name).read_bytes() for name in ("go.mod", "go.sum")))
-    directory = root / f"{module}-{version(module)}-{pinned.hexdigest()[:12]}"
+    directory = cache() / f"{module}-{version(module)}-{pinned.hexdigest()[:12]}"
     directory.mkdir(parents=True, exist_ok=True)
     return directory
 
