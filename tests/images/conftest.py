@@ -29,6 +29,12 @@ def why_not() -> str:
     return f"not installed: {', '.join(missing)}" if missing else ""
 
 
+def script(kind: str) -> str:
+    """What the container of PostgreSQL's own programs runs, as the chart puts it together: `dump` or `restore`."""
+    files = IMAGES.parent / "charts/sensei-full/files"
+    return (files / "database-client.sh").read_text() + (files / f"database-{kind}.sh").read_text()
+
+
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """All four stores of the platform; the variables that lead to them."""

@@ -16,8 +16,8 @@ from sensei_probe import restore
 from sensei_probe.settings import Failure
 from sensei_probe.shelf import Folder
 from sensei_probe.streams import Measured, Pipe
+from tests.images.conftest import script as script_of
 
-SCRIPTS = Path(__file__).parents[2] / "charts/sensei-full/files"
 NAME = "20260102T030405Z-manual"
 
 
@@ -35,7 +35,7 @@ def script(kind: str, tmp_path: Path, program: str) -> Iterator[subprocess.Popen
         "PATH": f"{programs}:{os.environ['PATH']}", "WORK_DIR": str(tmp_path), "DATABASE_HOST": "h", "DATABASE_PORT": "1",
         "DATABASE_USER": "u", "DATABASE_PASSWORD": "p", "DATABASE_NAME": "n",
     }  # fmt: skip
-    text = (SCRIPTS / f"database-{kind}.sh").read_text()
+    text = script_of(kind)
     found = subprocess.Popen(
         ["sh", "-c", text], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -21,9 +21,9 @@ from sensei_probe.settings import Storage, Vectors
 from sensei_probe.weaviate import Weaviate
 from tests.images import servers
 from tests.images.conftest import IMAGES, Probe, run
+from tests.images.conftest import script as script_of
 
 pytestmark = pytest.mark.timeout(300)
-SCRIPTS = IMAGES.parent / "charts/sensei-full/files"
 KEYS = ("plain", "with space", "slash/ü+&=?.txt", "a%2Fb")
 Store = dict[str, str]
 
@@ -38,7 +38,8 @@ def filled(stores: Store) -> Store:
     assert (
         servers.psql(
             stores,
-            "CREATE TABLE t (n int PRIMARY KEY, s text); INSERT INTO t SELECT g, 'row ' || g FROM generate_series(1, 5000) g",
+            "CREATE TABLE t (n int PRIMARY KEY, s text); CREATE TABLE numbered (a int GENERATED ALWAYS AS IDENTITY, b serial);"
+            " CREATE VIEW seen AS SELECT * FROM t; INSERT INTO t SELECT g, 'row ' || g FROM generate_series(1, 5000) g",
         ).returncode
         == 0
     )
@@ -93,7 +94,10 @@ def spoil(stores: Store) -> None:
     """Everything different."""
     assert (
         servers.psql(
-            stores, "DELETE FROM t WHERE n > 10; UPDATE t SET s = 'spoilt'; CREATE TABLE other (x int)"
+            stores,
+            "DELETE FROM t WHERE n > 10; UPDATE t SET s = 'spoilt'; "
+            "CREATE SCHEMA IF NOT EXISTS more; CREATE TABLE more.part (x int GENERATED ALWAYS AS IDENTITY) PARTITION BY RANGE (x);"
+            "CREATE TABLE other (x serial); CREATE VIEW shown AS SELECT x, s FROM other, t",
         ).returncode
         == 0
     )
@@ -116,13 +120,13 @@ def place(request: pytest.FixtureRequest, filled: Store, tmp_path: Path) -> Stor
 
 
 def with_database(
-    command: str, script: str, environ: Store, *arguments: str
+    command: str, kind: str, environ: Store, *arguments: str
 ) -> tuple[subprocess.CompletedProcess[str], str]:
     """The probe and, beside it, PostgreSQL's own program in the chart's script."""
     for name in ("failed", "database", "database.status"):
         (Path(environ["WORK_DIR"]) / name).unlink(missing_ok=True)
     programs = servers.postgres_bin()
-    text = (SCRIPTS / script).read_text()
+    text = script_of(kind)
     beside = subprocess.Popen(
         ["sh", "-c", text], env={**environ, "PATH": f"{programs}:{os.environ['PATH']}"}, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,
@@ -133,11 +137,11 @@ def with_database(
 
 
 def back_up(environ: Store) -> subprocess.CompletedProcess[str]:
-    return with_database("backup", "database-dump.sh", environ)[0]
+    return with_database("backup", "dump", environ)[0]
 
 
 def bring_back(environ: Store, *arguments: str) -> tuple[subprocess.CompletedProcess[str], str]:
-    return with_database("restore", "database-restore.sh", environ, *arguments)
+    return with_database("restore", "restore", environ, *arguments)
 
 
 def test_a_backup_brings_everything_back(place: Store, probe: Probe) -> None:
@@ -172,7 +176,7 @@ def test_an_unchanged_object_is_stored_once_and_old_backups_go(place: Store, pro
 
 def test_a_dump_that_fails_makes_no_backup(place: Store, probe: Probe) -> None:
     wrong = {**place, "DATABASE_PASSWORD": "wrong"}
-    done, said = with_database("backup", "database-dump.sh", wrong)
+    done, said = with_database("backup", "dump", wrong)
     assert done.returncode == 1
     assert "pg_dump failed with status 1. See the log of the container database" in done.stderr
     assert "password authentication failed" in said
@@ -222,7 +226,7 @@ def test_memory_stays_bounded_whatever_the_size(filled: Store, tmp_path: Path) -
         "import resource, sys; from sensei_probe.__main__ import main; code = main(sys.argv[1:]);"
         "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
     )
-    text = (SCRIPTS / "database-dump.sh").read_text()
+    text = script_of("dump")
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "pg_dump").write_text("#!/bin/sh\nhead -c 200000000 /dev/urandom\n")

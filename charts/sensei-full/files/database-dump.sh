@@ -1,16 +1,4 @@
 # Writes the database into the pipe of the container beside this one, then says how that ended.
-set -u
-work=${WORK_DIR:-/work}
-export PGHOST="$DATABASE_HOST" PGPORT="$DATABASE_PORT" PGUSER="$DATABASE_USER" PGPASSWORD="$DATABASE_PASSWORD"
-export PGDATABASE="$DATABASE_NAME" PGSSLMODE="${DATABASE_SSLMODE:-prefer}"
-[ -z "${DATABASE_CA:-}" ] || export PGSSLROOTCERT="$DATABASE_CA"
-until [ -p "$work/database" ]; do
-    if [ -e "$work/failed" ]; then
-        echo "sensei: the other container failed: see its log" >&2
-        exit 1
-    fi
-    sleep 0.2
-done
 pg_dump --format=custom --no-owner --no-privileges >"$work/database"
 status=$?
 echo "$status" >"$work/status.new" && mv "$work/status.new" "$work/database.status"

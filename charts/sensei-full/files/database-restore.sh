@@ -1,25 +1,13 @@
 # Replaces the database by what comes through the pipe of the container beside this one, in one transaction: tables that the
 # backup has not are gone afterwards, and if the backup breaks off nothing has changed. Then says how that ended.
-set -u
-work=${WORK_DIR:-/work}
-export PGHOST="$DATABASE_HOST" PGPORT="$DATABASE_PORT" PGUSER="$DATABASE_USER" PGPASSWORD="$DATABASE_PASSWORD"
-export PGDATABASE="$DATABASE_NAME" PGSSLMODE="${DATABASE_SSLMODE:-prefer}"
-[ -z "${DATABASE_CA:-}" ] || export PGSSLROOTCERT="$DATABASE_CA"
-until [ -p "$work/database" ]; do
-    if [ -e "$work/failed" ]; then
-        echo "sensei: the other container failed: see its log" >&2
-        exit 1
-    fi
-    sleep 0.2
-done
-# What belongs to an extension stays: the backup makes none.
+# What belongs to an extension stays: the backup makes none. Sequences last: one of an identity column goes with its table alone.
 empty="DO \$\$ DECLARE item record; BEGIN FOR item IN
   SELECT format('DROP %s IF EXISTS %I.%I CASCADE', CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
     WHEN 'S' THEN 'SEQUENCE' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, nspname, relname) AS statement
   FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
   WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
     AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
-  LOOP EXECUTE item.statement; END LOOP; END \$\$;"
+  ORDER BY relkind = 'S' LOOP EXECUTE item.statement; END LOOP; END \$\$;"
 {
     echo "BEGIN; SET LOCAL client_min_messages = warning; $empty"
     {
