@@ -120,14 +120,14 @@ def load(reference: str, target: Path, *, plain: bool = False) -> None:
     digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     if found["digest"] and digest != found["digest"]:
         raise Failure(f"{reference}: the registry gave another manifest, {digest}")
-    mark = target / MARK
+    mark, work = target / MARK, target / WORK
     if mark.is_file() and mark.read_text().strip() == digest:
+        shutil.rmtree(work, ignore_errors=True)
         say(f"{reference} is there already")
         return
     parts = parts_of(json.loads(raw))
-    work = target / WORK
     try:
-        work.mkdir(parents=True, exist_ok=True)
+        _begin(work, digest)
         _room(work, parts)
         _fetch(registry, work, parts)
         _reveal(target, work, digest)
@@ -137,7 +137,7 @@ def load(reference: str, target: Path, *, plain: bool = False) -> None:
 
 
 def parts_of(manifest: Mapping[str, Any]) -> list[Part]:
-    """The layers that are files. Raises Failure for a path that would leave the directory."""
+    """The layers that are files. Raises Failure for a path that would leave the directory, and for parts that make no file."""
     found = []
     for layer in manifest.get("layers", ()):
         notes = layer.get("annotations") or {}
@@ -147,7 +147,20 @@ def parts_of(manifest: Mapping[str, Any]) -> list[Part]:
             found.append(Part(str(layer["digest"]), size, _safe(path), offset, int(notes.get(SIZE, size))))
     if not found:
         raise Failure("the artifact has no files: its layers have no titles")
+    for path in {part.path for part in found}:
+        _whole(path, sorted((part for part in found if part.path == path), key=lambda part: part.offset))
     return found
+
+
+def _whole(path: str, parts: list[Part]) -> None:
+    """Each part begins where the one before ends, and the last ends where the file does: a gap would be zeros."""
+    end = 0
+    for part in parts:
+        if part.offset != end or part.whole != parts[0].whole:
+            raise Failure(f"the artifact's parts of {path} do not fit together")
+        end += part.size
+    if end != parts[0].whole:
+        raise Failure(f"the artifact's parts of {path} do not fit together")
 
 
 def _safe(path: str) -> str:
@@ -157,9 +170,20 @@ def _safe(path: str) -> str:
     return str(parts)
 
 
+def _begin(work: Path, digest: str) -> None:
+    """What an interrupted load left goes on where it was of this manifest; parts of two are never mixed."""
+    told = work / "manifest"
+    if told.is_file() and told.read_text().strip() == digest:
+        return
+    if work.exists():
+        shutil.rmtree(work)
+    work.mkdir(parents=True)
+    told.write_text(f"{digest}\n")
+
+
 def _room(work: Path, parts: list[Part]) -> None:
     done = _done(work)
-    needed = sum(part.size for part in parts if part.digest not in done)
+    needed = sum(part.size for part in parts if _line(part) not in done)
     free = shutil.disk_usage(work).free
     if needed > free:
         raise Failure(
@@ -169,18 +193,23 @@ def _room(work: Path, parts: list[Part]) -> None:
 
 def _done(work: Path) -> set[str]:
     listed = work / "done"
-    return set(listed.read_text().split()) if listed.is_file() else set()
+    return set(listed.read_text().splitlines()) if listed.is_file() else set()
+
+
+def _line(part: Part) -> str:
+    """A part in the list of those that are done: the same bytes may be wanted in two places."""
+    return f"{part.digest} {part.offset} {part.path}"
 
 
 def _fetch(registry: Registry, work: Path, parts: list[Part]) -> None:
     done, total = _done(work), sum(part.size for part in parts)
-    meter = _Meter(total, sum(part.size for part in parts if part.digest in done))
+    meter = _Meter(total, sum(part.size for part in parts if _line(part) in done))
     with (work / "done").open("a") as listed:
         for part in parts:
-            if part.digest in done:
+            if _line(part) in done:
                 continue
             _patiently(registry, work, part, meter)
-            listed.write(f"{part.digest}\n")
+            listed.write(f"{_line(part)}\n")
             listed.flush()
             os.fsync(listed.fileno())
 
@@ -234,12 +263,18 @@ def _one(registry: Registry, work: Path, part: Part, meter: _Meter) -> None:
 
 
 def _reveal(target: Path, work: Path, digest: str) -> None:
-    """All files get their names, those of an older artifact go, and the mark is set last."""
-    (target / MARK).unlink(missing_ok=True)
-    for old in target.iterdir():
-        if old.name not in (WORK, "lost+found"):
-            shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+    """All files get their names, those of an older artifact go, and the mark is set last.
+
+    Whoever is killed here goes on the next time: what has its name already must not pass for the older artifact's.
+    """
+    begun = work / "revealing"
+    if not begun.exists():
+        (target / MARK).unlink(missing_ok=True)
+        for old in target.iterdir():
+            if old.name not in (WORK, "lost+found"):
+                shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+        begun.touch()
     for new in sorted((work / "files").iterdir()):
         new.rename(target / new.name)
-    shutil.rmtree(work)
     (target / MARK).write_text(f"{digest}\n")
+    shutil.rmtree(work)

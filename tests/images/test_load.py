@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sensei_probe.oci import Part, parts_of
+from sensei_probe.oci import Part, load, parts_of
 from sensei_probe.settings import Failure
 from tests.images import servers
 from tests.images.conftest import Probe, why_not
@@ -129,15 +129,59 @@ def test_another_version_takes_the_place_of_the_first(registry: Registry, tmp_pa
 
 def test_what_was_fetched_before_a_kill_is_not_fetched_again(registry: Registry, tmp_path: Path, probe: Probe) -> None:
     """A part that is damaged in the work directory and marked as done stays as it is: it was not asked for again."""
-    registry.put("resumed", FILES)
-    part = FILES["weights/part.bin"][:CUT]
-    work = tmp_path / ".loading"
-    (work / "files/weights").mkdir(parents=True)
-    (work / "files/weights/part.bin").write_bytes(b"x" * CUT)
-    (work / "done").write_text(f"sha256:{hashlib.sha256(part).hexdigest()}\n")
-    done = probe("load", f"{registry.host}/{REPOSITORY}:resumed", "--to", str(tmp_path), "--plain-http", environ={})
-    assert done.returncode == 0, done.stderr
+    digest = registry.put("resumed", FILES)
+    interrupted(tmp_path, digest, "weights/part.bin", b"x" * CUT, FILES["weights/part.bin"][:CUT])
+    loaded(registry, "resumed", tmp_path, probe)
     assert contents(tmp_path)["weights/part.bin"] == b"x" * CUT + FILES["weights/part.bin"][CUT:]
+
+
+def interrupted(target: Path, digest: str, name: str, content: bytes, part: bytes) -> None:
+    """What a load of this manifest leaves that was killed after its first part."""
+    file = target / ".loading/files" / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    (target / ".loading/manifest").write_text(f"{digest}\n")
+    (target / ".loading/done").write_text(f"sha256:{hashlib.sha256(part).hexdigest()} 0 {name}\n")
+
+
+def loaded(registry: Registry, tag: str, target: Path, probe: Probe) -> None:
+    done = probe("load", f"{registry.host}/{REPOSITORY}:{tag}", "--to", str(target), "--plain-http", environ={})
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_files_with_the_same_bytes_are_both_there_after_a_kill(
+    registry: Registry, tmp_path: Path, probe: Probe
+) -> None:
+    digest = registry.put("twins", {"a/empty": b"same", "b/empty": b"same"})
+    interrupted(tmp_path, digest, "a/empty", b"same", b"same")
+    loaded(registry, "twins", tmp_path, probe)
+    assert contents(tmp_path) == {"a/empty": b"same", "b/empty": b"same"}
+
+
+def test_what_another_version_left_behind_is_not_mixed_in(registry: Registry, tmp_path: Path, probe: Probe) -> None:
+    registry.put("next", {"two": b"22"})
+    interrupted(tmp_path, f"sha256:{'0' * 64}", "one", b"1", b"1")
+    loaded(registry, "next", tmp_path, probe)
+    assert contents(tmp_path) == {"two": b"22"}
+
+
+def test_a_kill_while_files_get_their_names_loses_none(
+    registry: Registry, tmp_path: Path, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.put("named", {"one": b"1", "two": b"2", "three": b"3"})
+    (tmp_path / "older").write_text("of another artifact")
+    rename, left = Path.rename, iter([True, False])
+
+    def killed(self: Path, target: Path) -> Path:
+        if self.parent.name == "files" and not next(left):
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "rename", killed)
+        load(f"{registry.host}/{REPOSITORY}:named", tmp_path, plain=True)
+    loaded(registry, "named", tmp_path, probe)
+    assert contents(tmp_path) == {"one": b"1", "two": b"2", "three": b"3"}
 
 
 def test_a_registry_with_a_login(guarded: Registry, tmp_path: Path, probe: Probe) -> None:
@@ -177,6 +221,15 @@ def test_a_file_that_would_leave_the_directory_is_refused(title: str) -> None:
 
 def test_parts_say_where_they_belong() -> None:
     notes = {"ai.sensei.file.offset": "10", "ai.sensei.file.size": "15"}
-    assert parts_of({"layers": [layer("a/b", **notes)]}) == [Part(f"sha256:{'a' * 64}", 5, "a/b", 10, 15)]
+    first = layer("a/b", **{**notes, "ai.sensei.file.offset": "0"}) | {"size": 10}
+    found = parts_of({"layers": [layer("a/b", **notes), first]})
+    assert found[0] == Part(f"sha256:{'a' * 64}", 5, "a/b", 10, 15)
     with pytest.raises(Failure, match="has no files"):
         parts_of({"layers": [{"digest": "d", "size": 1}]})
+
+
+@pytest.mark.parametrize(("offset", "whole"), [("1", "6"), ("0", "6"), ("0", "4")])
+def test_a_file_with_a_gap_is_refused(offset: str, whole: str) -> None:
+    notes = {"ai.sensei.file.offset": offset, "ai.sensei.file.size": whole}
+    with pytest.raises(Failure, match="parts of a/b do not fit together"):
+        parts_of({"layers": [layer("a/b", **notes)]})
