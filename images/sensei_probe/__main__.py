@@ -2,7 +2,7 @@
 
 buckets [--wait SECONDS]         make the buckets of S3_BUCKET_* that are missing
 backup                           make a backup (BACKUP_*, see the module)
-restore [NAME|latest]            bring one back (else BACKUP_NAME)
+restore [NAME|latest] [--prune]  bring one back (else BACKUP_NAME); --prune removes objects that it has not
 backups                          list them, as JSON
 check WHAT...                    dashboard, api, database, redis, storage, vector, llm
 load REF --to DIR [--plain-http] an OCI artifact's files into a directory
@@ -14,15 +14,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from sensei_probe import backup, checks, facts, oci, restore, settings, shelf
 from sensei_probe.s3 import S3
 from sensei_probe.streams import say
-from sensei_probe.web import Unreachable
+from sensei_probe.web import BUSY, Refused, Unreachable
 
 WAIT = 300
 """Seconds that `buckets` waits for a store that does not answer yet."""
@@ -36,8 +38,8 @@ def make_buckets(wait: float) -> None:
             try:
                 there = client.exists(bucket)
                 break
-            except Unreachable as error:
-                if time.monotonic() > deadline:
+            except (Unreachable, Refused) as error:
+                if time.monotonic() > deadline or (isinstance(error, Refused) and error.status not in BUSY):
                     raise
                 say(f"{error}; again")
                 time.sleep(2)
@@ -53,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("buckets").add_argument("--wait", type=float, default=WAIT)
     commands.add_parser("backup")
-    commands.add_parser("restore").add_argument("name", nargs="?", default="")
+    restore_ = commands.add_parser("restore")
+    restore_.add_argument("name", nargs="?", default="")
+    restore_.add_argument("--prune", action="store_true")
     commands.add_parser("backups")
     commands.add_parser("check").add_argument("what", nargs="+")
     load = commands.add_parser("load")
@@ -72,7 +76,7 @@ def _obey(given: argparse.Namespace) -> None:
     orders: dict[str, Callable[[], None]] = {
         "buckets": lambda: make_buckets(given.wait),
         "backup": backup.backup,
-        "restore": lambda: restore.restore(given.name),
+        "restore": lambda: restore.restore(given.name, prune=given.prune),
         "backups": _list,
         "check": lambda: checks.check(given.what),
         "load": lambda: oci.load(given.reference, given.to, plain=given.plain_http or _plain()),
@@ -85,9 +89,15 @@ def _plain() -> bool:
     return settings.flag(os.environ, "REGISTRY_PLAIN_HTTP")
 
 
+def _end(*_: object) -> NoReturn:
+    raise SystemExit("sensei: told to end (SIGTERM)")
+
+
 def main(arguments: list[str]) -> int:
     """0: done, 1: it did not work, 2: wrong use."""
     given = _parser().parse_args(arguments)
+    # The first process of a container is not ended by a signal it does not handle; and uploads are to be given up.
+    signal.signal(signal.SIGTERM, _end)
     try:
         _obey(given)
     except settings.Failure as error:

@@ -137,7 +137,7 @@ def load(reference: str, target: Path, *, plain: bool = False) -> None:
 
 
 def parts_of(manifest: Mapping[str, Any]) -> list[Part]:
-    """The layers that are files. Raises Failure for a path that would leave the directory, and for parts that make no file."""
+    """The layers that are files. Raises Failure for paths that leave the directory and parts that make no file."""
     found = []
     for layer in manifest.get("layers", ()):
         notes = layer.get("annotations") or {}

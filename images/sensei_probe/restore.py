@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
-import io
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from sensei_probe.backup import manifest_of, names
+from sensei_probe import objects
+from sensei_probe.backup import VECTORS, manifest_of, names
+from sensei_probe.lines import check_lines, read_lines
 from sensei_probe.s3 import S3
-from sensei_probe.settings import Failure, Storage, Vectors, required
+from sensei_probe.settings import Failure, Storage, Vectors, buckets, required
 from sensei_probe.shelf import Shelf, shelf_of
 from sensei_probe.streams import BLOCK, Measured, Pipe, amount, say
 from sensei_probe.weaviate import PAGE, Weaviate
 
 LATEST = "latest"
+ASLEEP = ("COLD", "INACTIVE")
 
 
-def restore(argument: str = "", environ: Mapping[str, str] = os.environ) -> None:
+def restore(argument: str = "", environ: Mapping[str, str] = os.environ, *, prune: bool = False) -> None:
     """The backup of this name, else of BACKUP_NAME. Raises Failure; the database is then as it was, or restored."""
     work = Path(environ.get("WORK_DIR") or "/work")
     try:
@@ -29,12 +29,15 @@ def restore(argument: str = "", environ: Mapping[str, str] = os.environ) -> None
         name = chosen(shelf, argument or required(environ, "BACKUP_NAME"))
         manifest = manifest_of(shelf, name)
         say(f"restoring backup {name} of version {manifest['version'] or '?'}")
+        # Before anything is changed.
+        check_lines(shelf, f"backups/{name}/{VECTORS}", manifest["vectors"], "vectors")
+        objects.check(shelf, manifest)
         _database(shelf, manifest, Pipe(work))
     except BaseException:
         with contextlib.suppress(OSError):
             (work / "failed").touch()
         raise
-    _objects(shelf, manifest, S3(Storage.of(environ)))
+    objects.restore(shelf, manifest, S3(Storage.of(environ)), set(buckets(environ).values()) if prune else ())
     _vectors(shelf, manifest, Weaviate(Vectors.of(environ)))
     say(f"backup {name} is restored")
 
@@ -85,80 +88,66 @@ def _all(line: int, block: bytes) -> None:
         view = view[os.write(line, view) :]
 
 
-def _objects(shelf: Shelf, manifest: Mapping[str, Any], target: S3) -> None:
-    sent = 0
-    for bucket in {item["bucket"] for item in manifest["objects"]}:
-        if not target.exists(bucket):
-            target.make(bucket)
-    for item in manifest["objects"]:
-        there = target.head(item["bucket"], item["key"])
-        if there is None or (there.size, there.etag) != (item["size"], item["etag"]):
-            target.upload(item["bucket"], item["key"], shelf.read(item["path"]), item["kind"], item["size"])
-            sent += 1
-    say(f"objects: {len(manifest['objects'])}, {sent} of them written, the others were the same")
-
-
 def _vectors(shelf: Shelf, manifest: Mapping[str, Any], weaviate: Weaviate) -> None:
-    path, wanted = f"backups/{manifest['name']}/vectors.ndjson.gz", manifest["vectors"]
-    check = Measured(shelf.read(path), "vectors (checksum)", wanted["size"])
-    while check.read(BLOCK):
-        pass
-    if (check.size, check.sha256) != (wanted["size"], wanted["sha256"]):
-        raise Failure(
-            f"the vectors of backup {manifest['name']} are damaged: their checksum is another. They are as they were"
-        )
-    count = imported(weaviate, documents(shelf, path, wanted["size"]))
+    path = f"backups/{manifest['name']}/{VECTORS}"
+    count = imported(weaviate, read_lines(shelf, path, manifest["vectors"]["size"], "vectors"))
     say(f"vectors: {count} objects")
-
-
-def documents(shelf: Shelf, path: str, size: int) -> Iterator[dict[str, Any]]:
-    """The lines of an export."""
-    source = Measured(shelf.read(path), "vectors", size)
-    with gzip.GzipFile(fileobj=cast(io.BufferedReader, _Seekless(source))) as lines:
-        for text in lines:
-            yield json.loads(text)
-
-
-class _Seekless(io.RawIOBase):
-    """A stream with the one more method that gzip wants."""
-
-    def __init__(self, source: Measured) -> None:
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self._source.read(size)
 
 
 def imported(weaviate: Weaviate, lines: Iterator[dict[str, Any]]) -> int:
     """Every class made anew and filled. Returns how many objects. Raises Failure."""
-    there = {str(item["class"]) for item in weaviate.classes()}
-    count, page = 0, list[dict[str, Any]]()
+    classes, asleep, page, count = list[dict[str, Any]](), list[tuple[str, str]](), list[dict[str, Any]](), 0
     for item in lines:
+        if "class" in item:
+            classes.append(item["class"])
+            continue
+        _anew(weaviate, classes)
+        classes.clear()
+        if item.get("tenants"):
+            weaviate.add_tenants(item["of"], [{**one, "activityStatus": "HOT"} for one in item["tenants"]])
+            asleep += [(item["of"], one["name"]) for one in item["tenants"] if one.get("activityStatus") in ASLEEP]
         if "object" in item:
             page.append(_writable(item["object"]))
             count += 1
-        if len(page) == PAGE or (page and "object" not in item):
+        if len(page) == PAGE:
             weaviate.write(page)
             page = []
-        if "class" in item:
-            _anew(weaviate, item["class"], there)
-        elif item.get("tenants"):
-            weaviate.add_tenants(item["of"], [{**one, "activityStatus": "HOT"} for one in item["tenants"]])
+    _anew(weaviate, classes)
     if page:
         weaviate.write(page)
+    for name, tenant in asleep:
+        weaviate.set_status(name, tenant, "COLD")
     return count
 
 
-def _anew(weaviate: Weaviate, definition: dict[str, Any], there: set[str]) -> None:
-    name = str(definition["class"])
-    if name in there:
-        weaviate.drop(name)
+def _anew(weaviate: Weaviate, definitions: list[dict[str, Any]]) -> None:
+    """Classes without anything in them, in place of those of the same names."""
+    if not definitions:
+        return
+    there = {str(item["class"]) for item in weaviate.classes()}
+    for definition in definitions:
+        if definition["class"] in there:
+            weaviate.drop(str(definition["class"]))
+    for definition in definitions:
+        weaviate.make(_without_references(definition))
+    for definition in definitions:
+        for one in definition.get("properties") or ():
+            if _refers(one):
+                weaviate.add_property(str(definition["class"]), one)
+
+
+def _refers(one: Mapping[str, Any]) -> bool:
+    """Whether a property refers to a class: classes begin with a capital letter, and types do not."""
+    return str((one.get("dataType") or [""])[0])[:1].isupper()
+
+
+def _without_references(definition: dict[str, Any]) -> dict[str, Any]:
+    """As it can be made before the classes it refers to are."""
+    kept = [one for one in definition.get("properties") or () if not _refers(one)]
     # A schema is told with both, and taken with one of them.
     tenants = (definition.get("multiTenancyConfig") or {}).get("enabled")
-    weaviate.make({key: value for key, value in definition.items() if not (tenants and key == "shardingConfig")})
+    found = {key: value for key, value in definition.items() if not (tenants and key == "shardingConfig")}
+    return {**found, "properties": kept}
 
 
 def _writable(item: dict[str, Any]) -> dict[str, Any]:

@@ -21,9 +21,8 @@ from sensei_probe.web import Answer, Readable, Refused, Server
 PART = 16 << 20
 """Bytes of one part. S3 takes 10,000 of them: 156 GiB; `grown` makes them larger where that is not enough."""
 Block = bytes | bytearray
-COPY_LIMIT = 5 << 30
-"""Bytes that one server-side copy may have (S3's own limit)."""
-COPY_PART = 1 << 30
+COPY_PART = 256 << 20
+"""Bytes that are copied with one request: S3 would take 5 GiB, and a slow disk not answer in time."""
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _XML = "{*}"
 
@@ -147,9 +146,9 @@ class S3:
         headers = answer.headers
         return Stored(key, int(headers["content-length"]), headers["etag"].strip('"'), headers.get("content-type", ""))
 
-    def get(self, bucket: str, key: str) -> Answer:
-        """Its content, to be read to the end. Raises Refused, Unreachable."""
-        answer = self.ask("GET", bucket, key)
+    def get(self, bucket: str, key: str, etag: str = "") -> Answer:
+        """Its content (of this etag, if one is given), to be read to the end. Raises Refused, Unreachable."""
+        answer = self.ask("GET", bucket, key, headers={"if-match": f'"{etag}"'} if etag else None)
         if answer.status != 200:
             raise refusal(answer, answer.read(), f"{bucket}/{key} can't be read")
         return answer
@@ -180,17 +179,21 @@ class S3:
             raise
         return total
 
-    def copy(self, bucket: str, key: str, to_bucket: str, to_key: str, size: int) -> None:
+    def copy(self, bucket: str, item: Stored, to_bucket: str, to_key: str) -> None:
         """Within the service, without the content passing here. Raises Refused, Unreachable."""
-        source = {"x-amz-copy-source": f"/{bucket}/{quoted(key, slash=True)}"}
-        if size <= COPY_LIMIT:
+        size, source = item.size, {
+            "x-amz-copy-source": f"/{bucket}/{quoted(item.key, slash=True)}",
+            "x-amz-copy-source-if-match": f'"{item.etag}"',
+        }  # fmt: skip
+        if size <= COPY_PART:
             self._copied(self.ask("PUT", to_bucket, to_key, headers=source), to_bucket, to_key)
             return
         upload = self._begin(to_bucket, to_key, "")
         try:
             tags = list[str]()
-            for start in range(0, size, COPY_PART):
-                span = f"bytes={start}-{min(size, start + COPY_PART) - 1}"
+            part = max(COPY_PART, grown(size))
+            for start in range(0, size, part):
+                span = f"bytes={start}-{min(size, start + part) - 1}"
                 query = {"partNumber": str(len(tags) + 1), "uploadId": upload}
                 answer = self.ask("PUT", to_bucket, to_key, query, {**source, "x-amz-copy-source-range": span})
                 tags.append(_text(self._copied(answer, to_bucket, to_key), "ETag"))

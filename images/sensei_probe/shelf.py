@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from sensei_probe.s3 import S3
+from sensei_probe.s3 import S3, Stored
 from sensei_probe.settings import Failure, Storage, WrongUse, required
 from sensei_probe.web import Readable
 
@@ -30,8 +30,8 @@ class Shelf(Protocol):
     def delete(self, path: str) -> None:
         """Take one away."""
 
-    def take(self, source: S3, bucket: str, key: str, size: int, path: str) -> None:
-        """An object of a bucket, by the shortest way."""
+    def take(self, source: S3, bucket: str, item: Stored, path: str) -> None:
+        """An object of a bucket, by the shortest way; Refused (404, 412) where it is not this one any more."""
 
 
 class Bucket:
@@ -54,11 +54,11 @@ class Bucket:
     def delete(self, path: str) -> None:
         self._s3.delete(self._name, path)
 
-    def take(self, source: S3, bucket: str, key: str, size: int, path: str) -> None:
+    def take(self, source: S3, bucket: str, item: Stored, path: str) -> None:
         if source.storage == self._s3.storage:
-            self._s3.copy(bucket, key, self._name, path, size)
+            self._s3.copy(bucket, item, self._name, path)
         else:
-            self.write(path, source.get(bucket, key), size)
+            self.write(path, source.get(bucket, item.key, item.etag), item.size)
 
 
 class Folder:
@@ -104,8 +104,8 @@ class Folder:
         if target.parent != self._root and not any(target.parent.iterdir()):
             shutil.rmtree(target.parent, ignore_errors=True)
 
-    def take(self, source: S3, bucket: str, key: str, size: int, path: str) -> None:
-        self.write(path, source.get(bucket, key), size)
+    def take(self, source: S3, bucket: str, item: Stored, path: str) -> None:
+        self.write(path, source.get(bucket, item.key, item.etag), item.size)
 
 
 def shelf_of(environ: Mapping[str, str] = os.environ) -> Shelf:

@@ -79,6 +79,10 @@ class Weaviate:
         """Create a class. Raises Refused, Unreachable."""
         expect(self._ask("POST", "schema", definition), f"class {definition.get('class')} can't be made").read()
 
+    def add_property(self, name: str, definition: dict[str, Any]) -> None:
+        """To a class that is there. Raises Refused, Unreachable."""
+        expect(self._ask("POST", f"schema/{_path(name)}/properties", definition), f"a property of {name}").read()
+
     def add_tenants(self, name: str, tenants: list[dict[str, Any]]) -> None:
         """Raises Refused, Unreachable."""
         expect(self._ask("POST", f"schema/{_path(name)}/tenants", tenants), f"the tenants of {name}").read()

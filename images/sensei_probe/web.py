@@ -15,7 +15,8 @@ from sensei_probe.settings import Failure, tls_context
 TIMEOUT = 60.0
 """Seconds for one answer; a block of 16 MiB passes a slow line in that time."""
 TRIES = 5
-_BUSY = (429, 500, 502, 503, 504)
+BUSY = (429, 500, 502, 503, 504)
+"""What a server answers that will do better soon."""
 
 
 class Unreachable(Failure):
@@ -48,9 +49,13 @@ class Answer:
     def read(self, size: int = -1) -> bytes:
         """The next bytes; all that is left with -1. Raises Unreachable where the line breaks."""
         try:
-            return self._found.read(None if size < 0 else size)
+            block = self._found.read(None if size < 0 else size)
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"the answer broke off: {told(error)}") from None
+        # Read in blocks, http.client takes a connection that was closed too early for the end.
+        if size and not block and self._found.length:
+            raise Unreachable(f"the answer broke off: {self._found.length} bytes are missing")
+        return block
 
     def json(self) -> Any:
         """The body as JSON; None where it is none."""
@@ -96,7 +101,7 @@ class Server:
                 if not left:
                     raise Unreachable(f"{self.origin} does not answer: {told(error)}") from None
             else:
-                if answer.status not in _BUSY or not left:
+                if answer.status not in BUSY or not left:
                     return answer
                 answer.read()
             time.sleep(min(8.0, 0.25 * 2 ** (tries - left)))

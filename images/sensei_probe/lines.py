@@ -1,0 +1,82 @@
+"""JSON documents, one a line, compressed: written and read as they pass, so that their number takes no memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from sensei_probe.settings import Failure
+from sensei_probe.shelf import Shelf
+from sensei_probe.streams import BLOCK, Measured, amount, say
+
+Document = dict[str, Any]
+
+
+class Lines(io.RawIOBase):
+    """The compressed stream, made as it is read."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._documents = iter(documents)
+        self._buffer = io.BytesIO()
+        # Without a time in it: the same documents are the same bytes.
+        self._gzip: gzip.GzipFile | None = gzip.GzipFile(fileobj=self._buffer, mode="wb", compresslevel=6, mtime=0)
+
+    def read(self, size: int = -1) -> bytes:
+        """See io."""
+        while self._gzip is not None and (size < 0 or self._buffer.tell() < size):
+            document = next(self._documents, None)
+            if document is None:
+                self._gzip.close()
+                self._gzip = None
+            else:
+                self._gzip.write(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
+        held = self._buffer.getvalue()
+        taken, rest = (held, b"") if size < 0 else (held[:size], held[size:])
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        self._buffer.write(rest)
+        return taken
+
+
+def write_lines(shelf: Shelf, path: str, documents: Iterable[Document], what: str) -> Document:
+    """Its size and checksum, for the manifest. Raises Failure."""
+    stream = Measured(Lines(documents), what)
+    shelf.write(path, stream)
+    say(f"{what}: {amount(stream.size)}, compressed")
+    return {"size": stream.size, "sha256": stream.sha256}
+
+
+def check_lines(shelf: Shelf, path: str, wanted: Mapping[str, Any], what: str) -> None:
+    """Read all of it once. Raises Failure where it is not what the manifest says."""
+    stream = Measured(shelf.read(path), f"{what} (checksum)", wanted["size"])
+    while stream.read(BLOCK):
+        pass
+    if (stream.size, stream.sha256) != (wanted["size"], wanted["sha256"]):
+        raise Failure(f"{path} is damaged: its checksum is another. The {what} are as they were")
+
+
+def read_lines(shelf: Shelf, path: str, size: int, what: str) -> Iterator[Document]:
+    """The documents. Raises Failure."""
+    source = Measured(shelf.read(path), what, size)
+    try:
+        with gzip.GzipFile(fileobj=cast(io.BufferedReader, _Seekless(source))) as lines:
+            for text in lines:
+                yield json.loads(text)
+    except (EOFError, ValueError, gzip.BadGzipFile):
+        raise Failure(f"{path} is damaged") from None
+
+
+class _Seekless(io.RawIOBase):
+    """A stream with the one more method that gzip wants."""
+
+    def __init__(self, source: Measured) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._source.read(size)
