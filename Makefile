@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo-site
 # What is tested on the oldest Kubernetes as well.
-OLDEST := $(addprefix tests/cluster/test_,real.py runs.py engines.py watches.py charts_schemas.py charts_versions.py charts_life.py charts_postgresql.py)
+OLDEST := $(addprefix tests/cluster/test_,real.py runs.py engines.py watches.py) $(wildcard tests/cluster/test_charts_*.py)
 # Tests run in this many processes.
 JOBS   ?= 2
 
