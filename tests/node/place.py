@@ -89,10 +89,14 @@ class Place:
         return next((one["type"] for one in conditions if one["type"] in ("Complete", "Failed")), "")
 
     def scale(self, replicas: int) -> None:
-        """The platform's components, as the guide says it, until no more and no fewer are there."""
+        """The platform's components, as the guide says it, until no more and no fewer are ready."""
         self.admin.kubectl("scale", "deployment", "-l", "app.kubernetes.io/instance=sensei", f"--replicas={replicas}")
-        self.until(lambda: all(one["status"].get("replicas", 0) == replicas for one in self.get("deployment")["items"]))
-        self.until(lambda: replicas or not [pod for pod in self.pods() if "deployment" in str(pod["metadata"])], 90)
+        counts = ("replicas", "readyReplicas", "updatedReplicas")
+        wanted = [replicas] * len(counts)
+        self.until(lambda: all([one["status"].get(key, 0) for key in counts] == wanted for one in self.deployments()))
+
+    def deployments(self) -> list[Any]:
+        return list(self.get("deployment")["items"])
 
     def stores(self) -> Stores:
         """The stores at their Services, which this process reaches as a pod would."""
