@@ -59,6 +59,15 @@ HOST = "kubernetes.io/hostname"
 NEIGHBOUR = (objects(pod("first", labels={"app": "first"}, **GPU_NODE)), until("pods/first", is_ready))
 SPREAD: dict[str, Any] = {"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "no.such/label", "labelSelector": {},
                                          "whenUnsatisfiable": "DoNotSchedule"}]}  # fmt: skip
+OVER_HOSTS = {
+    "maxSkew": 1,
+    "topologyKey": HOST,
+    "labelSelector": {"matchLabels": {"app": "one"}},
+    "whenUnsatisfiable": "DoNotSchedule",
+}
+BEFORE = (objects(pod("first", labels={"app": "one", "revision": "1"}, **GPU_NODE)), until("pods/first", is_ready))
+"""On the one node with room for twenty cores."""
+NEW = {"labels": {"app": "one", "revision": "2"}, **asks(cpu="20")}
 
 CASES = [
     refused("too much cpu", **asks(cpu="100")),
@@ -75,6 +84,8 @@ CASES = [
     refused("nobody to be with", **affinity("podAffinity", HOST, app="nobody")),
     refused("not with the neighbour", *NEIGHBOUR, **GPU_NODE, **affinity("podAntiAffinity", HOST, app="first")),
     refused("a spread over a label that no node has", **SPREAD),
+    refused("a spread that has its share there", *BEFORE, topologySpreadConstraints=[OVER_HOSTS], **NEW),
+    placed("a spread over one revision", *BEFORE, topologySpreadConstraints=[{**OVER_HOSTS, "matchLabelKeys": ["revision"]}], **NEW),
     refused("not with itself on another topology", *NEIGHBOUR, labels={"app": "one"}, **asks(cpu="20"),
             **affinity("podAffinity", "no.such/label", app="first")),
     refused("a gate", schedulingGates=[{"name": "sensei.io/wait"}]),

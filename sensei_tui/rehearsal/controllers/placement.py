@@ -175,7 +175,19 @@ def _skewed(pod: Object, constraint: Object, place: Place, places: list[Place]) 
     counts: dict[str, int] = {}
     for one in places:
         domain = one.labels.get(key)
-        if domain is not None and _node_matches(pod["spec"], one):
-            counts[domain] = counts.get(domain, 0) + sum(_chosen(constraint, pod, other) for other in one.pods)
+        if domain is not None and _counts(pod, constraint, one):
+            counts[domain] = counts.get(domain, 0) + sum(_is_mate(pod, constraint, other) for other in one.pods)
     mine = place.labels.get(key)
     return mine is None or mine not in counts or counts[mine] + 1 - min(counts.values()) > constraint.get("maxSkew", 1)
+
+
+def _counts(pod: Object, constraint: Object, place: Place) -> bool:
+    """Whether a node is one of those that pods are spread over. A taint counts only where that is said."""
+    honoured = constraint.get("nodeTaintsPolicy") == "Honor"
+    return may_run(pod, place.node) if honoured else _node_matches(pod["spec"], place)
+
+
+def _is_mate(pod: Object, constraint: Object, other: Object) -> bool:
+    mine, labels = (item["metadata"].get("labels") or {} for item in (pod, other))
+    keys = [key for key in constraint.get("matchLabelKeys") or () if key in mine]
+    return _chosen(constraint, pod, other) and all(labels.get(key) == mine[key] for key in keys)
