@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 from sensei_probe import objects
 from sensei_probe.backup import VECTORS, manifest_of, names
-from sensei_probe.lines import check_lines, read_lines
+from sensei_probe.lines import Document, check_lines, read_lines
 from sensei_probe.s3 import S3
 from sensei_probe.settings import Failure, Storage, Vectors, buckets, required
 from sensei_probe.shelf import Shelf, shelf_of
@@ -89,68 +90,84 @@ def _all(line: int, block: bytes) -> None:
 
 
 def _vectors(shelf: Shelf, manifest: Mapping[str, Any], weaviate: Weaviate) -> None:
-    path = f"backups/{manifest['name']}/{VECTORS}"
-    count = imported(weaviate, read_lines(shelf, path, manifest["vectors"]["size"], "vectors"))
+    path, size = f"backups/{manifest['name']}/{VECTORS}", manifest["vectors"]["size"]
+    count = imported(weaviate, lambda: read_lines(shelf, path, size, "vectors"))
     say(f"vectors: {count} objects")
 
 
-def imported(weaviate: Weaviate, lines: Iterator[dict[str, Any]]) -> int:
+def imported(weaviate: Weaviate, lines: Callable[[], Iterator[Document]]) -> int:
     """Every class made anew and filled. Returns how many objects. Raises Failure."""
-    classes, asleep, page, count = list[dict[str, Any]](), list[tuple[str, str]](), list[dict[str, Any]](), 0
-    for item in lines:
-        if "class" in item:
-            classes.append(item["class"])
-            continue
-        _anew(weaviate, classes)
-        classes.clear()
-        if item.get("tenants"):
-            weaviate.add_tenants(item["of"], [{**one, "activityStatus": "HOT"} for one in item["tenants"]])
-            asleep += [(item["of"], one["name"]) for one in item["tenants"] if one.get("activityStatus") in ASLEEP]
-        if "object" in item:
-            page.append(_writable(item["object"]))
-            count += 1
-        if len(page) == PAGE:
-            weaviate.write(page)
-            page = []
+    classes, tenants = list[Document](), list[Document]()
+    for item in lines():
+        classes += [item["class"]] if "class" in item else []
+        tenants += [item] if item.get("tenants") else []
     _anew(weaviate, classes)
-    if page:
+    for item in tenants:
+        weaviate.add_tenants(item["of"], [{**one, "activityStatus": "HOT"} for one in item["tenants"]])
+    references = {(str(one["class"]), str(name["name"])) for one in classes for name in _references(one)}
+    count = 0
+    for page in _paged(_without(item["object"], references) for item in lines() if "object" in item):
         weaviate.write(page)
-    for name, tenant in asleep:
-        weaviate.set_status(name, tenant, "COLD")
+        count += len(page)
+    if references:
+        # One refers to another only where that is there: all of them are now.
+        for page in _paged(one for item in lines() if "object" in item for one in _of(item["object"], references)):
+            weaviate.refer(page)
+    for item in tenants:
+        for one in item["tenants"]:
+            if one.get("activityStatus") in ASLEEP:
+                weaviate.set_status(item["of"], one["name"], "COLD")
     return count
 
 
-def _anew(weaviate: Weaviate, definitions: list[dict[str, Any]]) -> None:
+def _paged(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    left = iter(documents)
+    while page := list(itertools.islice(left, PAGE)):
+        yield page
+
+
+def _anew(weaviate: Weaviate, definitions: list[Document]) -> None:
     """Classes without anything in them, in place of those of the same names."""
-    if not definitions:
-        return
     there = {str(item["class"]) for item in weaviate.classes()}
     for definition in definitions:
         if definition["class"] in there:
             weaviate.drop(str(definition["class"]))
     for definition in definitions:
-        weaviate.make(_without_references(definition))
+        weaviate.make(_alone(definition))
     for definition in definitions:
-        for one in definition.get("properties") or ():
-            if _refers(one):
-                weaviate.add_property(str(definition["class"]), one)
+        for one in _references(definition):
+            weaviate.add_property(str(definition["class"]), one)
 
 
-def _refers(one: Mapping[str, Any]) -> bool:
-    """Whether a property refers to a class: classes begin with a capital letter, and types do not."""
-    return str((one.get("dataType") or [""])[0])[:1].isupper()
+def _references(definition: Document) -> list[Document]:
+    """Properties that refer to a class: classes begin with a capital letter, and types do not."""
+    return [one for one in definition.get("properties") or () if str((one.get("dataType") or [""])[0])[:1].isupper()]
 
 
-def _without_references(definition: dict[str, Any]) -> dict[str, Any]:
-    """As it can be made before the classes it refers to are."""
-    kept = [one for one in definition.get("properties") or () if not _refers(one)]
+def _alone(definition: Document) -> Document:
+    """As a class can be made before those it refers to are."""
+    refer = _references(definition)
     # A schema is told with both, and taken with one of them.
     tenants = (definition.get("multiTenancyConfig") or {}).get("enabled")
     found = {key: value for key, value in definition.items() if not (tenants and key == "shardingConfig")}
-    return {**found, "properties": kept}
+    return {**found, "properties": [one for one in definition.get("properties") or () if one not in refer]}
 
 
-def _writable(item: dict[str, Any]) -> dict[str, Any]:
-    """Without what the server says of an object and does not take."""
-    kept = ("class", "id", "properties", "vector", "vectors", "tenant", "creationTimeUnix", "lastUpdateTimeUnix")
-    return {key: item[key] for key in kept if item.get(key) not in (None, [], {})}
+def _without(item: Document, references: Set[tuple[str, str]]) -> Document:
+    """An object without references, and without what the server says of it and does not take: its times are new."""
+    kept = ("class", "id", "vector", "vectors", "tenant")
+    found = {key: item[key] for key in kept if item.get(key) not in (None, [], {})}
+    properties = item.get("properties") or {}
+    return {
+        **found,
+        "properties": {key: properties[key] for key in properties if (item["class"], key) not in references},
+    }
+
+
+def _of(item: Document, references: Set[tuple[str, str]]) -> Iterator[Document]:
+    """An object's references."""
+    for key, value in (item.get("properties") or {}).items():
+        if (item["class"], key) in references:
+            tenant = {"tenant": item["tenant"]} if item.get("tenant") else {}
+            source = f"weaviate://localhost/{item['class']}/{item['id']}/{key}"
+            yield from ({"from": source, "to": one["beacon"], **tenant} for one in value or ())

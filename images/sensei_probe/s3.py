@@ -159,11 +159,12 @@ class S3:
         self._well(answer, f"{bucket}/{key} can't be written")
         return answer.headers.get("etag", "").strip('"')
 
-    def upload(self, bucket: str, key: str, source: Readable, kind: str = "", size: int = 0) -> int:
-        """A stream of any length; a `size` that is known sets that of the parts. Returns its bytes. Raises Failure."""
-        part = grown(size)
+    def upload(self, bucket: str, key: str, source: Readable, kind: str = "", size: int | None = None) -> int:
+        """A stream, of `size` bytes where that is known. Returns its bytes. Raises Failure; there is then no object."""
+        part = grown(size or 0)
         block = read_full(source, part)
         if len(block) < part:
+            whole(size, len(block), key)
             self.put(bucket, key, block, kind)
             return len(block)
         upload = self._begin(bucket, key, kind)
@@ -173,6 +174,7 @@ class S3:
                 tags.append(self._part(bucket, key, upload, len(tags) + 1, block))
                 total += len(block)
                 block = read_full(source, part)
+            whole(size, total, key)
             self._finish(bucket, key, upload, tags)
         except BaseException:
             self._abort(bucket, key, upload)
@@ -247,6 +249,12 @@ class S3:
 def grown(size: int) -> int:
     """Bytes of a part with which `size` bytes fit into 10,000 of them, in whole MiB."""
     return max(PART, -(-size // 10_000 >> 20) + 1 << 20 if size > PART * 10_000 else PART)
+
+
+def whole(wanted: int | None, found: int, what: str) -> None:
+    """Raises Failure where a content has not the bytes it should."""
+    if wanted is not None and found != wanted:
+        raise Failure(f"{what} has {found} bytes and should have {wanted}")
 
 
 def read_full(source: Readable, size: int) -> bytearray:

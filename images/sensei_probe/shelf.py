@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from sensei_probe.s3 import S3, Stored
+from sensei_probe.s3 import S3, Stored, whole
 from sensei_probe.settings import Failure, Storage, WrongUse, required
 from sensei_probe.web import Readable
 
@@ -18,7 +18,7 @@ BLOCK = 1 << 20
 class Shelf(Protocol):
     """What a backup needs of its place. Every method raises Failure."""
 
-    def write(self, path: str, source: Readable, size: int = 0) -> int:
+    def write(self, path: str, source: Readable, size: int | None = None) -> int:
         """A stream, whole or not at all. Returns its bytes."""
 
     def read(self, path: str) -> Readable:
@@ -42,7 +42,7 @@ class Bucket:
         if not self._s3.exists(name):
             self._s3.make(name)
 
-    def write(self, path: str, source: Readable, size: int = 0) -> int:
+    def write(self, path: str, source: Readable, size: int | None = None) -> int:
         return self._s3.upload(self._name, path, source, size=size)
 
     def read(self, path: str) -> Readable:
@@ -69,7 +69,7 @@ class Folder:
         if not root.is_dir():
             raise Failure(f"{root} is no directory: the volume is not mounted")
 
-    def write(self, path: str, source: Readable, size: int = 0) -> int:
+    def write(self, path: str, source: Readable, size: int | None = None) -> int:
         target = self._root / path
         part = target.with_name(f"{target.name}.part")
         total = 0
@@ -80,10 +80,12 @@ class Folder:
                     total += file.write(block)
                 file.flush()
                 os.fsync(file.fileno())
+            whole(size, total, str(target))
             part.replace(target)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise Failure(f"{target} can't be written: {error.strerror}") from None
+        finally:
+            part.unlink(missing_ok=True)
         return total
 
     def read(self, path: str) -> Readable:

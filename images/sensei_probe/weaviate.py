@@ -90,10 +90,20 @@ class Weaviate:
     def write(self, objects: list[dict[str, Any]]) -> None:
         """Create or replace. Raises Failure naming the first object that was not taken."""
         answer = expect(self._ask("POST", "batch/objects", {"objects": objects}), "Weaviate takes no objects")
-        for item in answer.json() or []:
-            result = item.get("result") or {}
-            if errors := (result.get("errors") or {}).get("error"):
-                raise Failure(f"Weaviate does not take object {item.get('id')}: {errors[0].get('message')}")
+        _all_taken(answer.json(), "id")
+
+    def refer(self, references: list[dict[str, Any]]) -> None:
+        """Add `{"from": ..., "to": ...}` each. Raises Failure naming the first that was not taken."""
+        answer = expect(self._ask("POST", "batch/references", references), "Weaviate takes no references")
+        _all_taken(answer.json(), "from")
+
+
+def _all_taken(items: Any, name: str) -> None:
+    """A batch is answered with 200 whatever became of each. Raises Failure."""
+    for item in items or []:
+        result = item.get("result") or {}
+        if errors := (result.get("errors") or {}).get("error"):
+            raise Failure(f"Weaviate does not take {item.get(name)}: {errors[0].get('message')}")
 
 
 def _path(name: str) -> str:

@@ -177,9 +177,10 @@ def test_a_kill_while_files_get_their_names_loses_none(
             raise KeyboardInterrupt
         return rename(self, target)
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Path, "rename", killed)
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
         load(f"{registry.host}/{REPOSITORY}:named", tmp_path, plain=True)
+    monkeypatch.undo()
     loaded(registry, "named", tmp_path, probe)
     assert contents(tmp_path) == {"one": b"1", "two": b"2", "three": b"3"}
 
