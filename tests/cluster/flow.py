@@ -41,7 +41,7 @@ EVERYTHING = """
 global: {imageRegistry: registry.internal.example.com}
 llm: {provider: local, model: llama-3-70b, gpu: {enabled: true, count: 2}}
 ingress: {enabled: true}
-networkPolicy: {enabled: true}
+gateway: {enabled: true, name: web}
 """
 """Values that render every kind of object the charts have."""
 _SLOW = Fault("slow-start", pod="sensei-kora", seconds=450)
