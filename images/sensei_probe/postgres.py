@@ -11,7 +11,9 @@ import hmac
 import secrets
 import socket
 import ssl
+import stringprep
 import struct
+import unicodedata
 from typing import Protocol
 
 from sensei_probe.settings import Database, Failure
@@ -21,6 +23,11 @@ TIMEOUT = 20.0
 """Seconds for a connection or an answer."""
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _PROTOCOL = 196608
+_FORBIDDEN = (
+    stringprep.in_table_a1, stringprep.in_table_c12, stringprep.in_table_c21_c22, stringprep.in_table_c3,
+    stringprep.in_table_c4, stringprep.in_table_c5, stringprep.in_table_c6, stringprep.in_table_c7,
+    stringprep.in_table_c8, stringprep.in_table_c9,
+)  # fmt: skip
 _OK, _CLEARTEXT, _MD5, _SASL, _SASL_CONTINUE, _SASL_FINAL = 0, 3, 5, 10, 11, 12
 
 
@@ -155,7 +162,7 @@ class Scram:
     """The client's side of SCRAM-SHA-256, without channel binding."""
 
     def __init__(self, password: str, nonce: str = "", user: str = "") -> None:
-        self._password = password.encode()
+        self._password = prepared(password).encode()
         self._bare = f"n={user},r={nonce or secrets.token_urlsafe(18)}"
         self._server = b""
 
@@ -182,6 +189,21 @@ class Scram:
         told_ = final.decode().partition("v=")[2].partition(",")[0]
         if not hmac.compare_digest(base64.b64decode(told_), self._server):
             raise Failure("the database could not show that it knows the password")
+
+
+def prepared(password: str) -> str:
+    """SASLprep (RFC 4013), as PostgreSQL does it: a password that it does not allow is taken as it is."""
+    mapped = (" " if stringprep.in_table_c12(char) else char for char in password if not stringprep.in_table_b1(char))
+    found = unicodedata.normalize("NFKC", "".join(mapped))
+    forbidden = any(table(char) for char in found for table in _FORBIDDEN)
+    return password if forbidden or not _one_direction(found) else found
+
+
+def _one_direction(text: str) -> bool:
+    """RFC 3454, section 6: what is written from right to left is so from its first character to its last."""
+    leftward = [stringprep.in_table_d1(char) for char in text]
+    mixed = any(stringprep.in_table_d2(char) for char in text)
+    return not any(leftward) or (leftward[0] and leftward[-1] and not mixed)
 
 
 def _mac(key: bytes, message: bytes) -> bytes:

@@ -23,7 +23,14 @@ class Session:
             raise Failure(f"{self._where} does not answer: {told(error)}") from None
         self._line, self._file = line, line.makefile("rb")
         if redis.password:
-            self.ask("AUTH", redis.password)
+            self._log_in(redis.password)
+
+    def _log_in(self, password: str) -> None:
+        try:
+            self.ask("AUTH", password)
+        except Failure as error:
+            # A server that does not know the command repeats its arguments.
+            raise Failure(str(error).replace(password, "***")) from None
 
     def __enter__(self) -> Session:
         return self

@@ -173,6 +173,8 @@ class S3:
             while block:
                 tags.append(self._part(bucket, key, upload, len(tags) + 1, block))
                 total += len(block)
+                # One part in memory, not two.
+                block.clear()
                 block = read_full(source, part)
             whole(size, total, key)
             self._finish(bucket, key, upload, tags)
@@ -259,10 +261,10 @@ def whole(wanted: int | None, found: int, what: str) -> None:
 
 def read_full(source: Readable, size: int) -> bytearray:
     """`size` bytes, fewer only at the end: a pipe gives what it has."""
-    held = bytearray()
-    while len(held) < size and (block := source.read(min(size - len(held), 1 << 20))):
-        held += block
-    return held
+    found = bytearray()
+    while len(found) < size and (block := source.read(min(size - len(found), 1 << 20))):
+        found += block
+    return found
 
 
 def refusal(answer: Answer, said: bytes, what: str) -> Refused:

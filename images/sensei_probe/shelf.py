@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sensei_probe.s3 import S3, Stored, whole
-from sensei_probe.settings import Failure, Storage, WrongUse, required
+from sensei_probe.settings import Failure, Storage, WrongUse, buckets, required
 from sensei_probe.web import Readable
 
 BLOCK = 1 << 20
@@ -116,5 +116,8 @@ def shelf_of(environ: Mapping[str, str] = os.environ) -> Shelf:
     if kind == "volume":
         return Folder(Path(required(environ, "BACKUP_DIR")))
     if kind == "bucket":
-        return Bucket(Storage.of(environ, "BACKUP_S3_"), required(environ, "BACKUP_S3_BUCKET"))
+        storage, name = Storage.of(environ, "BACKUP_S3_"), required(environ, "BACKUP_S3_BUCKET")
+        if name in buckets(environ).values() and storage.endpoint == Storage.of(environ).endpoint:
+            raise WrongUse(f"BACKUP_S3_BUCKET is {name}, which is saved: a backup would save itself. Name another")
+        return Bucket(storage, name)
     raise WrongUse("BACKUP_TO must be bucket or volume")

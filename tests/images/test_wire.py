@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from sensei_probe.postgres import Scram
+from sensei_probe.postgres import Scram, prepared
 from sensei_probe.s3 import PART, S3, grown, quoted, read_full, signature
 from sensei_probe.settings import Failure, Storage, WrongUse, buckets
 from sensei_probe.web import Server
@@ -40,6 +40,16 @@ def test_scram_is_that_of_rfc_7677() -> None:
     scram.verify(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
     with pytest.raises(Failure, match="could not show"):
         scram.verify(b"v=AAAATRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [("I\u00adX", "IX"), ("user", "user"), ("USER", "USER"), ("\u00aa", "a"), ("\u2168", "IX"), ("\u0007", "\u0007"),
+     ("\u06271", "\u06271"), ("a\u00a0b", "a b")],
+)  # fmt: skip
+def test_passwords_are_prepared_as_in_rfc_4013(given: str, wanted: str) -> None:
+    """What the RFC forbids is taken as it is: so does PostgreSQL."""
+    assert prepared(given) == wanted
 
 
 def test_a_server_that_answers_another_login_is_refused() -> None:
