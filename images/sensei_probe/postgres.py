@@ -16,7 +16,7 @@ import struct
 import unicodedata
 from typing import Protocol
 
-from sensei_probe.settings import Database, Failure
+from sensei_probe.settings import Database, Failure, tls_context
 from sensei_probe.web import told
 
 TIMEOUT = 20.0
@@ -101,7 +101,7 @@ class Postgres:
 
     def _context(self) -> ssl.SSLContext:
         mode = self._database.sslmode
-        context = ssl.create_default_context(cafile=self._database.ca or None)
+        context = tls_context(self._database.ca)
         context.check_hostname = mode == "verify-full"
         if mode not in ("verify-ca", "verify-full"):
             context.verify_mode = ssl.CERT_NONE
