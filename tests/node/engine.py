@@ -26,7 +26,8 @@ PODS = "10.244.0.0/24"
 BRIDGE = "cni0"
 SOCKET = "/run/containerd/containerd.sock"
 _CNI_PLUGINS = "/usr/lib/cni"
-TOOLS = ("containerd", "ctr", "runc", "iptables", "conntrack", "unshare", "ip", f"{_CNI_PLUGINS}/bridge")
+TOOLS = ("containerd", "ctr", "runc", "iptables", "conntrack", "unshare", "ip", f"{_CNI_PLUGINS}/bridge",
+         "docker-registry", "htpasswd")  # fmt: skip
 """Programs of the distribution."""
 MODULE = "oldest"
 """The Kubernetes of this node: newer kubelets refuse the cgroups of version 1, and want a newer containerd."""
@@ -91,7 +92,7 @@ class Node:
         )  # fmt: skip
         self._run(programs / "kube-proxy", f"--kubeconfig={kubeconfig}", f"--hostname-override={NAME}", *_PROXY)
         corefile = self.directory / "Corefile"
-        corefile.write_text(_COREFILE.format(address=ADDRESS, kubeconfig=kubeconfig))
+        corefile.write_text(_COREFILE.format(address=ADDRESS, registry=images.REGISTRY, kubeconfig=kubeconfig))
         self._run(build.build("coredns") / "coredns", f"-conf={corefile}")
 
     def _ready(self) -> bool:
@@ -192,6 +193,10 @@ _COREFILE = """
 .:53 {{
     bind {address}
     errors
+    hosts {{
+        {address} {registry}
+        fallthrough
+    }}
     kubernetes cluster.local {{
         kubeconfig {kubeconfig}
     }}

@@ -59,7 +59,7 @@ class Place:
             self.sensei("preflight", "-q", "--waive", f"{check}=a node of the tests", check=False)
 
     def install(self) -> str:
-        return self.sensei("install", "--yes", "--plain", "--timeout", "300")
+        return self.sensei("install", "--yes", "--plain", "--timeout", "200")
 
     # the cluster
 

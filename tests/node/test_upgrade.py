@@ -28,7 +28,10 @@ def data(installed: Place) -> Found:
 def _starts(place: Place) -> dict[str, Any]:
     """Which container of each store runs since when."""
     pods = [pod for name in STORES for pod in place.pods(name)]
-    return {pod["metadata"]["name"]: (pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["containerID"]) for pod in pods}
+    return {
+        pod["metadata"]["name"]: (pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["containerID"])
+        for pod in pods
+    }
 
 
 def _version(place: Place) -> str:
@@ -72,7 +75,12 @@ def test_out_and_in_again(installed: Place, data: Found) -> None:
     with installed.stores().redis() as redis:
         redis.ask("SET", "tests", "here")
     installed.sensei("uninstall", "--yes", "--plain")
-    assert installed.get("statefulset,deployment,job,cronjob,service,configmap", "-l", "app.kubernetes.io/name=sensei")["items"] == []
+    assert (
+        installed.get("statefulset,deployment,job,cronjob,service,configmap", "-l", "app.kubernetes.io/name=sensei")[
+            "items"
+        ]
+        == []
+    )
     assert len(installed.get("pvc")["items"]) == len(STORES)
     installed.install()
     assert installed.secret("sensei-credentials") == secret
