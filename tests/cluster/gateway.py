@@ -31,9 +31,8 @@ def established(admin: Client) -> bool:
 
 def definition() -> Path:
     """The file, fetched when it is not there. Raises build.CannotBuild."""
-    root = Path(os.environ.get("SENSEI_TEST_CACHE") or Path.home() / ".cache" / "sensei-tests")
     pinned = b"".join((build.MODULES / "gateway" / name).read_bytes() for name in ("go.mod", "go.sum"))
-    kept = root / f"gateway-{hashlib.sha256(pinned).hexdigest()[:12]}" / "httproutes.yaml"
+    kept = build.cache() / f"gateway-{hashlib.sha256(pinned).hexdigest()[:12]}" / "httproutes.yaml"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         fresh = kept.with_name(f"{os.getpid()}.new")

@@ -54,7 +54,7 @@ async def test_install_upgrade_failure_rollback_and_uninstall(site: SiteUnderTes
         change(site, "kora:\n    replicas: 3", "kora:\n    replicas: 5")
         await pilot.press("n")
         await start("upgrade")
-        await shown(pilot, "Not ready yet", "Job/sensei-migrations", "exceeded", seconds=120)
+        await shown(pilot, "Not ready yet", "Job/sensei-backup", "exceeded", seconds=120)
         await pilot.press("c")
         await shown(pilot, "Cancel run 0003?")
         await pilot.press("y")
