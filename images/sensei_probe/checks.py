@@ -139,14 +139,19 @@ def _local(environ: Environment) -> str:
 
 
 def _anthropic(environ: Environment) -> str:
-    url = f"{environ.get('LLM_API_URL') or ANTHROPIC}/v1/messages"
-    model = environ.get("LLM_MODEL") or "claude-3-5-haiku-latest"
+    """With the newest model that the key may use: names of models go out of use."""
+    base = environ.get("LLM_API_URL") or ANTHROPIC
     headers = {"x-api-key": required(environ, "LLM_API_KEY"), "anthropic-version": "2023-06-01"}
+    listed = expect(Server(base, 30).ask("GET", "/v1/models?limit=1", headers, tries=TRIES), "the external API").json()
+    models = (listed or {}).get("data") or []
+    if not models:
+        raise Failure("the external API lists no model for this key")
+    model = models[0]["id"]
     body = {"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "Say yes."}]}
-    answer = _post(url, headers, body, "the external API")
+    answer = _post(f"{base}/v1/messages", headers, body, "the external API")
     if answer.get("type") != "message":
         raise Failure("the external API's answer is no message")
-    return "the external API completes"
+    return f"{model} completes"
 
 
 def _post(url: str, headers: dict[str, str], body: dict[str, object], what: str) -> dict[str, Any]:
