@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from sensei_tui.app import SenseiApp
 from sensei_tui.site.new import create_site
@@ -11,8 +15,15 @@ from tests.e2e.pilot import shown
 from tests.screens.pictures import picture_app
 
 
-async def test_a_file_that_was_broken_outside_is_named_and_opens_when_it_is_mended(tmp_path: Path) -> None:
-    site = create_site(tmp_path / "site", name="berlin-1", rehearsal=False)
+@pytest.fixture
+def near() -> Iterator[Path]:
+    """A directory whose name is short: a message that wraps would cut what is looked for."""
+    with tempfile.TemporaryDirectory(prefix="s") as found:
+        yield Path(found)
+
+
+async def test_a_file_that_was_broken_outside_is_named_and_opens_when_it_is_mended(near: Path) -> None:
+    site = create_site(near / "site", name="berlin-1", rehearsal=False)
     values = site.root / "values.yaml"
     before = values.read_text()
     values.write_text("global: [1\nllm: {\n")
