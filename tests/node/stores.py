@@ -76,6 +76,13 @@ class Stores:
         with self.redis() as redis:
             redis.ask("SET", "tests", "here")
 
+    def add(self) -> None:
+        """One more object and one more vector."""
+        with self.storage() as client:
+            client.put(BUCKET, "late", b"late")
+        with self.vectors() as weaviate:
+            weaviate.write([_pattern(VECTORS)])
+
     def spoil(self) -> None:
         """What an operator restores after: rows changed, a table more, objects and vectors gone or others."""
         with self.database() as session:
