@@ -19,8 +19,8 @@ from tests.node.stores import Stores
 
 T = TypeVar("T")
 VALUES = Path(__file__).parent / "values.yaml"
-SMALL = ("cap.nodes", "cap.cpu", "cap.memory", "cap.storage")
-"""Checks that a node of a test machine does not pass."""
+SMALL = ("cap.nodes", "cap.cpu", "cap.memory", "cap.storage", "disk.fsync")
+"""Checks that a small, busy machine does not pass."""
 _LABELS = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
 _numbers = itertools.count(1)
 
