@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import NamedTuple
@@ -82,6 +83,13 @@ class Stores:
             client.put(BUCKET, "late", b"late")
         with self.vectors() as weaviate:
             weaviate.write([_pattern(VECTORS)])
+
+    def added(self) -> bool:
+        """Whether most pods have that vector. A list is answered by one pod, which may not have it yet."""
+        place = f"{self._vectors.url}/v1/objects/{CLASS}/{_pattern(VECTORS)['id']}?consistency_level=QUORUM"
+        asked = urllib.request.Request(place, headers={"authorization": f"Bearer {self._vectors.key}"})
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return bool(answer.status == 200)
 
     def spoil(self) -> None:
         """What an operator restores after: rows changed, a table more, objects and vectors gone or others."""

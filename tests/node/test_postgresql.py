@@ -73,7 +73,7 @@ def test_another_major_on_kept_data_is_refused_by_the_pod(installed: Place, data
     assert WORDS in installed.admin.kubectl(
         "logs", "sensei-postgresql-0", "--previous", check=False
     ) + installed.admin.kubectl("logs", "sensei-postgresql-0", check=False)
-    assert WORDS in installed.sensei("status", check=False)
+    installed.until(lambda: WORDS in installed.sensei("status", check=False))  # for a moment each time it only starts
 
 
 def test_the_way_back_is_open(installed: Place, data: Found) -> None:
