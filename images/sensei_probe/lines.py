@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from sensei_probe.settings import Failure
 from sensei_probe.shelf import Shelf
@@ -59,14 +61,23 @@ def check_lines(shelf: Shelf, path: str, wanted: Mapping[str, Any], what: str) -
 
 
 def read_lines(shelf: Shelf, path: str, size: int, what: str) -> Iterator[Document]:
-    """The documents. Raises Failure."""
+    """The documents. Raises Failure.
+
+    The stream is kept in a file first: whoever asks for documents asks the same server for more between two of them, and
+    an answer that is half read would be lost.
+    """
     source = Measured(shelf.read(path), what, size)
     try:
-        with gzip.GzipFile(fileobj=cast(io.BufferedReader, _Seekless(source))) as lines:
-            for text in lines:
-                yield json.loads(text)
+        with tempfile.TemporaryFile() as kept:
+            shutil.copyfileobj(_Seekless(source), kept, BLOCK)
+            kept.seek(0)
+            with gzip.GzipFile(fileobj=kept) as lines:
+                for text in lines:
+                    yield json.loads(text)
     except (EOFError, ValueError, gzip.BadGzipFile):
         raise Failure(f"{path} is damaged") from None
+    except OSError as error:
+        raise Failure(f"{path} can't be kept in the temporary directory: {error.strerror}") from None
 
 
 class _Seekless(io.RawIOBase):

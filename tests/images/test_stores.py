@@ -174,6 +174,23 @@ def test_an_unchanged_object_is_stored_once_and_old_backups_go(place: Store, pro
     assert len(json.loads(probe("backups", environ=place).stdout)) == 1
 
 
+def test_more_objects_than_one_read_of_their_list(place: Store) -> None:
+    client = S3(Storage.of(place))
+    for number in range(2500):
+        client.put("sensei-checkpoints", f"many/{uuid.uuid4().hex}", str(number).encode())
+    try:
+        for _ in range(2):
+            time.sleep(1.1)
+            assert back_up(place).returncode == 0
+        client.delete("sensei-checkpoints", next(client.listed("sensei-checkpoints", "many/")).key)
+        restored, said = bring_back(place, "latest")
+        assert restored.returncode == 0, (restored.stderr, said)
+        assert "1 of them written" in restored.stdout
+    finally:
+        for item in list(client.listed("sensei-checkpoints", "many/")):
+            client.delete("sensei-checkpoints", item.key)
+
+
 def test_a_dump_that_fails_makes_no_backup(place: Store, probe: Probe) -> None:
     wrong = {**place, "DATABASE_PASSWORD": "wrong"}
     done, said = with_database("backup", "dump", wrong)
