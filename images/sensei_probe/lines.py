@@ -63,8 +63,8 @@ def check_lines(shelf: Shelf, path: str, wanted: Mapping[str, Any], what: str) -
 def read_lines(shelf: Shelf, path: str, size: int, what: str) -> Iterator[Document]:
     """The documents. Raises Failure.
 
-    The stream is kept in a file first: whoever asks for documents asks the same server for more between two of them, and
-    an answer that is half read would be lost.
+    The stream is kept in a file first: whoever asks for documents asks the same server for more between two of them,
+    and an answer that is half read would be lost.
     """
     source = Measured(shelf.read(path), what, size)
     try:
