@@ -37,6 +37,8 @@ _REHEARSED = 5.0
 """In a rehearsal a job's process does nothing."""
 _LISTING = 300
 """Seconds for a job that lists backups."""
+_READ = 100_000
+"""Lines of a job's log that are read: a list of a thousand backups has some ten thousand."""
 _SHOWN = 50
 """Lines of a job's log that go into the run's."""
 
@@ -258,8 +260,10 @@ def backups(cluster: Cluster) -> list[dict[str, Any]]:
         said = _answer(cluster, name)
     finally:
         cluster.delete("Job", name)
-    found: list[dict[str, Any]] = msgspec.json.decode("\n".join(said))
-    return found
+    try:
+        return msgspec.json.decode("\n".join(said), type=list[dict[str, Any]])
+    except msgspec.DecodeError as error:
+        raise JobFailed("The list of backups can't be read.", where=f"Job/{name}", why=str(error)) from None
 
 
 def _answer(cluster: Cluster, name: str) -> list[str]:
@@ -290,5 +294,5 @@ def job_log(cluster: Cluster, name: str, container: str) -> list[str]:
         pods = cluster.get(path, labelSelector=f"batch.kubernetes.io/job-name={name}")["items"]
         newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
         if newest:
-            return [text for text in cluster.logs(newest["metadata"]["name"], container) if text]
+            return [text for text in cluster.logs(newest["metadata"]["name"], container, tail=_READ) if text]
     return []
