@@ -264,17 +264,22 @@ def test_fields_of_the_wrong_type_are_named(cluster: RunningCluster, namespace: 
 
 def test_wide_tables_and_tables_that_follow(cluster: RunningCluster, namespace: str) -> None:
     inside = ("-n", namespace)
+    # A pod that is listed: from there on kubectl misses nothing.
+    cluster.kubectl(*inside, "apply", "-f", "-", stdin=POD.replace("talker", "before"))
     with cluster.kubectl_start(*inside, "get", "pods", "-o", "wide", "--watch") as following:
         assert following.stdout is not None
-        cluster.kubectl(*inside, "apply", "-f", "-", stdin=POD)
         header = following.stdout.readline().split()
         assert header[:5] == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
         assert header[5:] == ["IP", "NODE", "NOMINATED", "NODE", "READINESS", "GATES"]
+        assert following.stdout.readline().startswith("before ")
+        cluster.kubectl(*inside, "apply", "-f", "-", stdin=POD)
         seen: list[list[str]] = []
         while not seen or seen[-1] != ["1/1", "Running"]:
-            seen.append(following.stdout.readline().split()[1:3])
+            name, *columns = following.stdout.readline().split()
+            seen += [columns[:2]] if name == "talker" else []
     assert seen[0] == ["0/1", "Pending"]
     assert ["0/1", "ContainerCreating"] in seen
+    cluster.kubectl(*inside, "delete", "pod", "before", "--now")
     everywhere = cluster.kubectl("get", "pods", "-A", "--field-selector", f"metadata.namespace={namespace}")
     assert everywhere.split()[:2] == ["NAMESPACE", "NAME"]
     assert cluster.kubectl(*inside, "get", "all", "-o", "name") == "pod/talker\n"
