@@ -37,7 +37,7 @@ def create(
 def list_(site: Path | None, output: str) -> None:
     """The backups there are, newest first. A job in the namespace reads them."""
     from sensei_tui.cluster.client import connect
-    from sensei_tui.deploy.backup import backups
+    from sensei_tui.deploy.jobs import backups
     from sensei_tui.site.target import target_of
 
     found = open_site(site)

@@ -8,6 +8,7 @@ from sensei_tui.base import clock
 from sensei_tui.base.text import plural
 from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare
 from sensei_tui.deploy.record import Deployed, load_deployed
+from sensei_tui.deploy.release import backup_limit
 from sensei_tui.helm.engine import render_offline
 from sensei_tui.helm.manifest import counted, differences, workloads
 from sensei_tui.runs.model import Plan, PlannedStep
@@ -16,11 +17,11 @@ from sensei_tui.site.diff import diff_values
 from sensei_tui.site.site import Site
 from sensei_tui.site.target import target_name
 
-SECONDS = {"site": 1, "preflight": 10, "namespace": 2, "secrets": 2, "drift": 5, "release": 10, "rollback": 10,
-           "wait": 120, "verify": 10, "record": 2}  # fmt: skip
+SECONDS = {"site": 1, "preflight": 10, "namespace": 2, "secrets": 2, "drift": 5, "backup-first": 300, "release": 10,
+           "rollback": 10, "wait": 120, "verify": 10, "record": 2}  # fmt: skip
 """Expected seconds by kind of step, with images in a registry near by. Only the progress bar depends on them."""
-REHEARSED = {"wait": 15.0}
-"""In a rehearsal no image is pulled."""
+REHEARSED = {"wait": 15.0, "backup-first": 5.0}
+"""In a rehearsal no image is pulled, and no data is saved."""
 
 
 def plan_install(site: Site, *, timeout: float = TIMEOUT) -> Plan:
@@ -55,15 +56,15 @@ class _Planner:
         return self._plan("install", steps, self._changes())
 
     def upgrade(self, take_over: bool) -> Plan:
-        """As install, with a look for drift before anything is written."""
+        """As install, with a look for drift and a backup before anything is written."""
         drift = self._step(
             "drift",
             "Look for drift",
             "asks the cluster whether somebody else owns a field that will be written"
             + ("; takes it back" if take_over else ""),
         )
-        steps = [self._site_step(), self._gate(), self._namespace(), drift, self._secrets(), *self._releases(),
-                 *self._end()]  # fmt: skip
+        steps = [self._site_step(), self._gate(), self._namespace(), drift, *self._backup(), self._secrets(),
+                 *self._releases(), *self._end()]  # fmt: skip
         return self._plan("upgrade", steps, self._changes(), take_over=take_over)
 
     def rollback(self, revision: int) -> Plan:
@@ -93,6 +94,12 @@ class _Planner:
     def _secrets(self) -> PlannedStep:
         names = [item.name for item in self._prepared.resolved.secrets]
         return self._step("secrets", "Secrets", f"{plural(len(names), 'Secret')}: {', '.join(names)}", names)
+
+    def _backup(self) -> list[PlannedStep]:
+        """By what is deployed, before the stores' release is touched: the chart's own hook comes after it."""
+        if not backup_limit(self._prepared.resolved.helm_values):
+            return []
+        return [self._step("backup-first", "Backup before the upgrade", "the database, the objects, the vectors")]
 
     def _releases(self) -> list[PlannedStep]:
         steps: list[PlannedStep] = []

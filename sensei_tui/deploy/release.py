@@ -8,6 +8,7 @@ from typing import Any
 from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.base.text import plural
 from sensei_tui.deploy.hooks import hooks_explained
+from sensei_tui.deploy.jobs import BACKUP, job_state
 from sensei_tui.deploy.prepare import Release
 from sensei_tui.deploy.world import World
 from sensei_tui.helm.doctor import diagnose, repair
@@ -21,6 +22,8 @@ from sensei_tui.site.tree import get_path
 
 MAX_HISTORY = 10
 """Revisions kept of a release, as the helm command keeps."""
+BEFORE = "sensei-tui/before-revision"
+"""Annotation of a backup's job: the chart then makes none in the hook of the upgrade to this revision."""
 
 
 class Drifted(SenseiError):
@@ -60,6 +63,22 @@ def backup_limit(values: dict[str, Any]) -> int:
     return int(of("backup.timeoutSeconds")) if wanted else 0
 
 
+def backup_job(world: World) -> str:
+    """The job of the backup that this run makes."""
+    return f"{BACKUP}-{world.run_id}"
+
+
+def saved_before(world: World, revision: int) -> bool:
+    """Whether this run made a backup; its job is told for which revision, so that the chart's hook makes no second one.
+
+    Raises ClusterError.
+    """
+    saved = job_state(world.cluster, backup_job(world)) == "Complete"
+    if saved:
+        world.cluster.patch("Job", backup_job(world), {"metadata": {"annotations": {BEFORE: str(revision)}}})
+    return saved
+
+
 @dataclass
 class InstallRelease:
     """Install the release, or upgrade it where it is there already. Does not wait for readiness."""
@@ -85,7 +104,8 @@ class InstallRelease:
             if not there:
                 after = engine.install(self.name, self._release.chart, self._values, timeout=self.world.timeout)
             else:
-                timeout = max(self.world.timeout, backup_limit(self._values))
+                saved = saved_before(self.world, engine.history(self.name)[-1].revision + 1)
+                timeout = max(self.world.timeout, 0 if saved else backup_limit(self._values))
                 after = engine.upgrade(
                     self.name, self._release.chart, self._values, timeout=timeout, max_history=MAX_HISTORY
                 )

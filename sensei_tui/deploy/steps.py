@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.base.text import plural
-from sensei_tui.deploy.backup import RunJob, Scale
 from sensei_tui.deploy.lease_store import held_lease
 from sensei_tui.deploy.release import DriftProbe, InstallRelease, RollbackRelease
+from sensei_tui.deploy.saving import BackUpFirst, CheckBackup, MakeBackup, RestoreBackup, Scale
 from sensei_tui.deploy.uninstall import Forget, Reserve, UninstallRelease
 from sensei_tui.deploy.verify import Record, VerifyPlatform
 from sensei_tui.deploy.wait import WaitReady
@@ -154,11 +154,12 @@ class Secrets:
 _STEPS: dict[str, Callable[[PlannedStep, World], Step]] = {
     "site": VerifySite, "preflight": PreflightGate, "namespace": Namespace, "secrets": Secrets, "drift": DriftProbe,
     "verify": VerifyPlatform, "record": Record, "reserve": Reserve, "forget": Forget,
-    "stop": Scale, "start": Scale,
+    "backup": MakeBackup, "backup-first": BackUpFirst, "check": CheckBackup, "restore": RestoreBackup, "stop": Scale,
+    "start": Scale,
 }  # fmt: skip
 _OF_A_RELEASE: dict[str, Callable[[PlannedStep, World, str], Step]] = {
     "release": InstallRelease, "wait": WaitReady, "rollback": RollbackRelease,
-    "uninstall": UninstallRelease, "job": RunJob,
+    "uninstall": UninstallRelease,
 }  # fmt: skip
 
 

@@ -221,45 +221,6 @@ def test_the_charts_tests_pass(installed: SiteUnderTest) -> None:
     assert installed.kubectl("get", "jobs")["items"] == []
 
 
-def test_a_backup_and_a_restore_are_runs(tmp_path: Path) -> None:
-    with rehearsed(tmp_path / "site") as found:
-        assert "is not deployed from this site" in found.sensei("backup", "create", "--yes", code=2)
-        found.sensei("install", "--yes")
-        found.sensei("backup", "create", "--yes")
-        jobs = found.kubectl("get", "jobs")["items"]
-        assert [job["metadata"]["name"] for job in jobs] == ["sensei-backup-0002"]
-        label = {"name": "BACKUP_LABEL", "value": "manual"}
-        assert label in jobs[0]["spec"]["template"]["spec"]["containers"][0]["env"]
-        plan = json.loads(found.sensei("backup", "restore", "one", "--plan-only", "-o", "json"))
-        assert "what is in the stores now is replaced by backup one" in plan["changes"]
-        assert "must be confirmed" in found.sensei("backup", "restore", "one", code=2)
-        found.sensei("backup", "restore", "one", "--yes")
-        job = found.kubectl("get", "job", "sensei-restore-0003")
-        asked = [
-            item for item in job["spec"]["template"]["spec"]["containers"][0]["env"] if item["name"] == "BACKUP_NAME"
-        ]
-        assert asked == [{"name": "BACKUP_NAME", "value": "one"}]
-        ready = [item["status"].get("readyReplicas") for item in found.kubectl("get", "deployments")["items"]]
-        assert all(ready)
-        # Helm still owns what was stopped and started: nobody else's field is in the way of an upgrade.
-        found.sensei("config", "set", "dataPlane.workers.replicas", "5")
-        found.sensei("upgrade", "--yes")
-        assert found.kubectl("get", "deployment", "sensei-workers")["spec"]["replicas"] == 5
-
-
-def test_a_restore_that_fails_says_why_and_that_the_platform_is_stopped(tmp_path: Path) -> None:
-    lost = "restore: backup one does not exist. See: sensei backup list"
-    fault = f"faults: [{{kind: crash-loop, pod: sensei-restore, image: '*probe*', times: 1, log: ['{lost}']}}]\n"
-    with rehearsed(tmp_path / "site", fault) as found:
-        found.sensei("install", "--yes")
-        found.sensei("backup", "restore", "one", "--yes", code=3)
-        error = found.run().view().error
-        assert error["code"] == "job-failed"
-        assert "The platform is stopped." in error["what"]
-        assert lost in error["why"]
-        assert not any(item["spec"]["replicas"] for item in found.kubectl("get", "deployments")["items"])
-
-
 def test_a_hook_that_does_not_end_is_explained(tmp_path: Path) -> None:
     with rehearsed(tmp_path / "site", "faults: [{kind: image-pull, pod: sensei-migrations}]\n") as found:
         found.sensei("install", "--yes", "--detach", "--timeout", "12")

@@ -265,8 +265,8 @@ class PodWorker:
             policies = {item.policy for item in self._main}
             if "Always" not in policies and ("OnFailure" not in policies or not any(codes)):
                 return "Failed" if any(codes) else "Succeeded"
-        begun = any("running" in state or "terminated" in state for state in states)
-        return "Running" if begun or any(item.status["restartCount"] for item in self._main) else "Pending"
+        never = any("waiting" in item.status["state"] and not item.status["lastState"] for item in self._main)
+        return "Pending" if never else "Running"
 
     def _conditions(self, phase: str) -> list[tuple[str, bool, str, str]]:
         waiting = [item.spec["name"] for item in self._init if not _passed(item)]

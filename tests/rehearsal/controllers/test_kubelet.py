@@ -47,6 +47,16 @@ async def test_an_image_that_can_not_be_pulled() -> None:
         assert any("Failed to pull image" in text for text in found.events("Failed"))
 
 
+async def test_a_pod_is_pending_until_each_container_has_been_started() -> None:
+    beside = [{"name": "beside", "image": "registry.local/beside:1"}]
+    async with simulated("faults: [{kind: image-pull, image: '*/beside:1'}]") as found:
+        found.create(
+            workload(replicas=1, pod={"containers": [{"name": "main", "image": "registry.local/web:1"}, *beside]})
+        )
+        await found.until(lambda: "running" in container(found)["state"])
+        assert found.list("Pod")[0]["status"]["phase"] == "Pending"
+
+
 async def test_an_image_that_comes_at_last() -> None:
     async with simulated("faults: [{kind: image-pull, times: 2}]") as found:
         found.create(workload(replicas=1))
