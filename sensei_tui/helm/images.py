@@ -39,12 +39,12 @@ def pulled(manifests: Mapping[str, str]) -> tuple[Pulled, ...]:
     found: dict[tuple[str, str], dict[str, None]] = {}
     for text in manifests.values():
         for item in objects(text):
-            for kind, name in _of_pod(_pod(item)):
+            for kind, name in _of_pod(pod_of(item)):
                 found.setdefault((kind, name), {})[key(item)] = None
     return tuple(Pulled(name=name, kind=kind, used_by=tuple(users)) for (kind, name), users in sorted(found.items()))
 
 
-def _pod(item: Mapping[str, Any]) -> Mapping[str, Any]:
+def pod_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """The pod that an object makes, or is; empty if it makes none."""
     spec = item.get("spec") or {}
     spec = (spec.get("jobTemplate") or {}).get("spec", spec)

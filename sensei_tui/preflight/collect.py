@@ -11,7 +11,7 @@ from sensei_tui.base.errors import UsageError
 from sensei_tui.base.text import plural
 from sensei_tui.cluster.client import Cluster, connect
 from sensei_tui.cluster.kinds import Kind, Kinds
-from sensei_tui.preflight import access, cluster_facts, fsync, host_facts, needs, nvml
+from sensei_tui.preflight import access, cluster_facts, fsync, host_facts, needs, nvml, secret_needs
 from sensei_tui.preflight.cluster_facts import ask
 from sensei_tui.preflight.facts import ClusterFacts, Facts, HostFacts, Needs, Unknown
 from sensei_tui.site.charts import CHARTS
@@ -61,6 +61,7 @@ class Collector:
         yield _Step("nodes", lambda: self._ask("nodes", cluster_facts.nodes))
         yield _Step("pods of all namespaces", lambda: self._ask("pods", cluster_facts.pods))
         yield _Step("storage classes", lambda: self._ask("storage_classes", cluster_facts.storage_classes))
+        yield _Step("Secrets", lambda: self._ask("secrets", self._secrets))
         yield _Step("permissions", lambda: self._ask("denied", self._denied))
         yield _Step("CPU and memory of this host", self._processor)
         yield _Step("disks of this host", self._disks)
@@ -90,7 +91,7 @@ class Collector:
                 f"The configuration has {plural(len(errors), 'error')}:", why=f"{first.path}: {first.message}",
                 remedy="sensei config validate lists all of them.",
             )  # fmt: skip
-        return needs.needs_of(needs.render(self._site, values), self._site.config.namespace, self._kind)
+        return needs.needs_of(self._site, values, self._kind)
 
     def _kind(self, name: str, version: str) -> Kind:
         """Where objects of the charts live: the cluster knows its own kinds; without one, those known by heart."""
@@ -106,6 +107,10 @@ class Collector:
         there = ask(lambda: cluster.exists("Namespace", self._site.config.namespace)) is True
         wanted = [item for item in found.permissions if not (there and item == access.CREATE_NAMESPACE)]
         return cluster_facts.denied(cluster, wanted)
+
+    def _secrets(self, cluster: Cluster) -> Any:
+        found = self._found["needs"]
+        return found if isinstance(found, Unknown) else secret_needs.keys_there(cluster, found.secrets)
 
     # This host.
 
@@ -126,7 +131,7 @@ class Collector:
         found = dict(self._found)
         memory = found.pop("memory")
         total, available = (memory, memory) if isinstance(memory, Unknown) else memory
-        cluster = {name: found[name] for name in ("server", "nodes", "pods", "storage_classes", "denied")}
+        cluster = {name: found[name] for name in ("server", "nodes", "pods", "storage_classes", "denied", "secrets")}
         host = {name: found[name] for name in ("cores", "flags", "disk", "nvme", "fsync", "nvml")}
         return Facts(
             cluster=ClusterFacts(**cluster),

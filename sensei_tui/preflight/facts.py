@@ -84,6 +84,8 @@ class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
     pods: tuple[Pod, ...] | Unknown = NOT_ASKED
     storage_classes: tuple[StorageClass, ...] | Unknown = NOT_ASKED
     denied: tuple[Permission, ...] | Unknown = NOT_ASKED
+    secrets: Mapping[str, tuple[str, ...]] | Unknown = NOT_ASKED
+    """The keys of those Secrets of `Needs.secrets` that exist."""
 
 
 class PodNeed(msgspec.Struct, frozen=True):
@@ -119,6 +121,15 @@ class ClaimNeed(msgspec.Struct, frozen=True):
     """Empty: the cluster's default."""
 
 
+class SecretNeed(msgspec.Struct, frozen=True):
+    """A Secret that somebody must have made before: neither the site nor the charts make it."""
+
+    name: str
+    keys: tuple[str, ...]
+    named: str = ""
+    """Where the values name it: `postgresql.external.existingSecret (values.yaml:12)`."""
+
+
 class Needs(msgspec.Struct, frozen=True):
     """What the rendered charts ask of a cluster."""
 
@@ -127,6 +138,7 @@ class Needs(msgspec.Struct, frozen=True):
     permissions: tuple[Permission, ...]
     gpus: int = 0
     """GPUs that one pod needs on one node; 0: no local LLM on GPUs."""
+    secrets: tuple[SecretNeed, ...] = ()
 
 
 class NvmeDevice(msgspec.Struct, frozen=True):

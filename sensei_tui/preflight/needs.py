@@ -15,20 +15,21 @@ from sensei_tui.helm import manifest
 from sensei_tui.helm.engine import render_offline
 from sensei_tui.preflight import access
 from sensei_tui.preflight.facts import ClaimNeed, Needs, Permission, PodNeed
+from sensei_tui.preflight.secret_needs import secret_needs
 from sensei_tui.site.charts import CHARTS, chart_dir
 from sensei_tui.site.resolve import resolve
 from sensei_tui.site.site import Site
 from sensei_tui.site.values import Values
 
 
-def render(site: Site, values: Values) -> dict[str, str]:
-    """Every release's manifest. Raises UsageError, HelmError."""
-    charts = {name: chart_dir(chart, site) for name, chart in CHARTS.items()}
-    return render_offline(charts, resolve(site, values).helm_values, site.config.namespace)
+def needs_of(site: Site, values: Values, kind_of: Any) -> Needs:
+    """What the rendered charts ask for. `kind_of(kind, apiVersion)` gives the Kind, or raises where the API has none.
 
-
-def needs_of(manifests: Mapping[str, str], namespace: str, kind_of: Any) -> Needs:
-    """What the manifests ask for. `kind_of(kind, apiVersion)` gives the Kind, or raises where the API has none."""
+    Raises UsageError, HelmError.
+    """
+    charts, namespace = {name: chart_dir(chart, site) for name, chart in CHARTS.items()}, site.config.namespace
+    resolved = resolve(site, values)
+    manifests = render_offline(charts, resolved.helm_values, namespace)
     objects = [item for text in manifests.values() for item in manifest.objects(text)]
     pods = tuple(pod for item in objects for pod in _pods(item))
     kinds = {(item["kind"], item["apiVersion"]) for item in objects}
@@ -42,6 +43,7 @@ def needs_of(manifests: Mapping[str, str], namespace: str, kind_of: Any) -> Need
         claims=tuple(claim for item in objects for claim in _claims(item)),
         permissions=tuple(sorted(needed | rest)),
         gpus=max((pod.amounts[GPU] for pod in pods), default=0),
+        secrets=tuple(secret_needs(objects, (item.name for item in resolved.secrets), values)),
     )
 
 

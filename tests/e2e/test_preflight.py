@@ -87,3 +87,25 @@ def test_a_new_site_can_be_made_a_rehearsal_from_the_command_line(tmp_path: Path
             assert "5 nodes ready" in found.sensei("--site", new, "preflight")
         finally:
             found.sensei("--site", new, "rehearse", "stop")
+
+
+def test_secrets_that_the_values_name_are_looked_for(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        overlay = found.site.root / "values-airgapped.yaml"
+        overlay.write_text(
+            "postgresql: {external: {enabled: true, host: db.lan, existingSecret: our-db}}\n"
+            "global: {imagePullSecrets: [our-registry]}\n"
+            "ingress: {enabled: true, tlsSecret: our-tls}\n"
+        )
+        said = found.sensei("preflight", "-q", code=1)
+        assert "there is no Secret our-db: postgresql.external.existingSecret (values-airgapped.yaml:1)" in said
+        assert "there is no Secret our-registry: global.imagePullSecrets (values-airgapped.yaml:2)" in said
+        assert "there is no Secret our-tls" in said
+        found.kubectl("create", "namespace", "sensei")
+        for given in (("generic", "our-db", "--from-literal=passwort=x"),
+                      ("docker-registry", "our-registry", "--docker-username=a", "--docker-password=b"),
+                      ("generic", "our-tls", "--from-literal=tls.crt=x", "--from-literal=tls.key=x")):  # fmt: skip
+            found.kubectl("create", "secret", *given)
+        assert "Secret our-db has no key password" in found.sensei("preflight", "-q", code=1)
+        found.kubectl("patch", "secret", "our-db", "-p", '{"stringData": {"password": "x"}}')
+        assert statuses(found.sensei("preflight", "-o", "json"))["site.secrets"] == "pass"

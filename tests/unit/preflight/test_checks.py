@@ -36,6 +36,7 @@ from sensei_tui.preflight.facts import (
     Nvml,
     Permission,
     PodNeed,
+    SecretNeed,
     Server,
     StorageClass,
     Unknown,
@@ -99,6 +100,9 @@ HOST = HostFacts(
 )  # fmt: skip
 NEEDS = Needs(pods=(need(),) * 20, claims=(ClaimNeed("data-sensei-postgresql-0", 10**11),), permissions=(GRANT,))
 GOOD = Facts(cluster=CLUSTER, host=HOST, needs=NEEDS, releases=("sensei", "sensei-deps"), namespace="sensei")
+SECRET = msgspec.structs.replace(
+    NEEDS, secrets=(SecretNeed("db", ("password",), "postgresql.external.existingSecret (v.yaml:3)"),)
+)
 LLM = msgspec.structs.replace(NEEDS, pods=(*NEEDS.pods, need("Deployment/sensei-llm", 8000, 64 * GI, 2)), gpus=2)
 
 
@@ -120,7 +124,7 @@ def test_a_good_cluster_has_nothing_against_it() -> None:
     findings = [check.judge(GOOD) for check in CHECKS]
     assert {finding.status for finding in findings} <= {PASS, SKIPPED}
     assert [finding.id for finding in findings if finding.status is SKIPPED] == [
-        "disk.nvme", "host.gpu", "gpu.nodes", "gpu.driver", "gpu.cuda", "gpu.memory", "gpu.ecc",
+        "site.secrets", "disk.nvme", "host.gpu", "gpu.nodes", "gpu.driver", "gpu.cuda", "gpu.memory", "gpu.ecc",
     ]  # fmt: skip
 
 
@@ -193,6 +197,10 @@ CASES: list[tuple[str, Facts, Status, str]] = [
     ("disk.fsync", facts(host={"fsync": Fsync(5.0, 25.0, 30.0, 100, 3)}), SKIPPED, "p99 25.0 ms, p50 5.0 ms; not judged"),
     ("disk.fsync", facts(host={"fsync": Unknown("on tmpfs")}), UNKNOWN, "on tmpfs"),
     ("site.values", facts(needs=Unknown("values.yaml: no")), FAIL, "values.yaml: no"),
+    ("site.secrets", facts(needs=SECRET, secrets={}), FAIL, "there is no Secret db: postgresql.external.existingSecret (v.yaml:3)"),
+    ("site.secrets", facts(needs=SECRET, secrets={"db": ("user",)}), FAIL, "Secret db has no key password"),
+    ("site.secrets", facts(needs=SECRET, secrets={"db": ("password", "user")}), PASS, "1 Secret there"),
+    ("site.secrets", facts(needs=SECRET, secrets=Unknown("may not read")), UNKNOWN, "may not read"),
     ("gpu.nodes", facts(needs=LLM), FAIL, "no free GPU, 2 needed"),
     ("gpu.nodes", facts(needs=LLM, nodes=(*FIVE, GPU_NODE)), PASS, "2 free GPUs on gpu-1"),
     ("gpu.nodes", facts(needs=LLM, nodes=(node("a", gpus=1), node("b", gpus=1))), FAIL, "1 free GPU on a"),
