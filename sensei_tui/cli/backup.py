@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -37,7 +36,7 @@ def create(
 def list_(site: Path | None, output: str) -> None:
     """The backups there are, newest first. A job in the namespace reads them."""
     from sensei_tui.cluster.client import connect
-    from sensei_tui.deploy.jobs import backups
+    from sensei_tui.deploy.jobs import backup_text, backups
     from sensei_tui.site.target import target_of
 
     found = open_site(site)
@@ -45,12 +44,9 @@ def list_(site: Path | None, output: str) -> None:
         note("A rehearsal keeps no backups: no process runs in its pods.")
         emit([], [], output)
         return
-    cluster = connect(target_of(found))
-    try:
+    with connect(target_of(found)) as cluster:
         rows = backups(cluster)
-    finally:
-        cluster.close()
-    emit(rows, [row_text(row) for row in rows], output)
+    emit(rows, [backup_text(row) for row in rows], output)
 
 
 @backup.command()
@@ -71,9 +67,3 @@ def restore(
     ask = None if yes else agreed(f"Replace what is in the stores by backup {name}?", "sensei backup restore --yes")
     plan = plan_restore(found, name, **timeout_of(timeout))
     carry_out(found, plan, output, plan_only=plan_only, detach=detach, yes=yes, ask=ask)
-
-
-def row_text(row: dict[str, Any]) -> str:
-    """`20261128T020000Z-scheduled  1.0.0  complete`."""
-    state = "complete" if row.get("complete") else "incomplete: it can't be restored"
-    return f"{row.get('name', '')}  {row.get('version', '')}  {state}"

@@ -89,6 +89,12 @@ def backups(cluster: Cluster) -> list[dict[str, Any]]:
         raise JobFailed("The list of backups can't be read.", where=f"Job/{name}", why=str(error)) from None
 
 
+def backup_text(row: dict[str, Any]) -> str:
+    """`20261128T020000Z-scheduled  1.0.0  complete`."""
+    state = "complete" if row.get("complete") else "incomplete: it can't be restored"
+    return f"{row.get('name', '')}  {row.get('version', '')}  {state}"
+
+
 def _answer(cluster: Cluster, name: str) -> list[str]:
     while True:
         state = job_state(cluster, name)

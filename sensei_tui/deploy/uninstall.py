@@ -21,6 +21,7 @@ from sensei_tui.site.target import target_name
 KIND = "uninstall"
 STAYS = (
     "the volumes of the data stores stay, with their data",
+    "backups stay where they are; the one by schedule is made no more",
     "the Secrets of this site stay: the data can't be opened without their passwords",
     "the namespace stays",
 )
@@ -106,12 +107,12 @@ class UninstallRelease:
         return "removed, its pods are gone" if there else "was not there"
 
     def _hooks(self, context: StepContext) -> None:
-        """Jobs of hooks that failed: Helm keeps them for ever."""
+        """Jobs of hooks that failed, which Helm keeps for ever, and those of backups."""
         for job in self.world.store.snapshot.workloads.values():
             name = job.metadata.name
             if job.kind == "Job" and job.metadata.labels.get(_RELEASE) == self.name:
                 self.world.cluster.delete("Job", name, self.world.namespace)
-                context.log("runner", f"removed Job/{name}, left over from a hook", f"Job/{name}")
+                context.log("runner", f"removed Job/{name}, which had ended or was left over", f"Job/{name}")
 
     def _wait(self, context: StepContext) -> None:
         deadline, most = clock.monotonic() + self.world.timeout, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -44,14 +45,26 @@ def counted(manifest: str) -> str:
     return ", ".join([*shown, f"{others} others"] if others else shown)
 
 
+def by_name(value: Any) -> Any:
+    """Lists of named things (containers, variables, volumes, ports) as mappings: what differs is then one of them."""
+    if isinstance(value, dict):
+        return {name: by_name(item) for name, item in value.items()}
+    if not isinstance(value, list):
+        return value
+    names = [item.get("name") if isinstance(item, dict) else None for item in value]
+    if not value or None in names or len(set(names)) < len(names):
+        return [by_name(item) for item in value]
+    return {f"[{name}]": by_name(item) for name, item in zip(names, value, strict=True)}
+
+
 def differences(old: str, new: str) -> list[str]:
     """One line each: `+ Service/x`, `- Service/x`, `~ Deployment/x spec.replicas: 2 -> 3`."""
-    before = {key(item): item for item in objects(old)}
-    after = {key(item): item for item in objects(new)}
+    before = {key(item): by_name(item) for item in objects(old)}
+    after = {key(item): by_name(item) for item in objects(new)}
     lines = [f"- {name}" for name in before if name not in after]
     lines += [f"+ {name}" for name in after if name not in before]
     for name in (name for name in after if name in before):
-        lines += [
-            f"~ {name} {line.strip()}" for change in diff_values(before[name], after[name]) for line in change.lines()
-        ]
+        for change in diff_values(before[name], after[name]):
+            plain = replace(change, path=change.path.replace(".[", "["))
+            lines += [f"~ {name} {line.strip()}" for line in plain.lines()]
     return lines

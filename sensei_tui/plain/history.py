@@ -35,7 +35,7 @@ class HistoryPage(Page):
 
     def head(self) -> Iterable[Line]:
         runs = self.session.runs
-        return [line("state, run, what, started (UTC), took, by")] if runs else [screen.runs_head(runs)]
+        return [line("state, run, what, started (UTC), took, about, by")] if runs else [screen.runs_head(runs)]
 
     def rows(self) -> list[Row]:
         return [screen.run_row(run) for run in self.session.runs]
@@ -92,8 +92,11 @@ class HistoryPage(Page):
 
     def do_restore(self) -> bool:
         """Plan a restore; it starts only from Deploy."""
-        name = self.console.question(screen.RESTORE, value=LATEST, hint=screen.RESTORE_HINT, check=screen.name_problem)
-        return self._plan("restore", backup=name)
+        there = self.console.work("Reading the backups", self.session.backups)
+        return self._plan("restore", backup=self.console.choose(screen.RESTORE, there) if there else self._named())
+
+    def _named(self) -> str:
+        return self.console.question(screen.RESTORE, value=LATEST, hint=screen.RESTORE_HINT, check=screen.name_problem)
 
     def _plan(self, kind: str, revision: int = 0, backup: str = "") -> bool:
         self.console.work("Making the plan", lambda: self.session.make_plan(kind, revision, backup))

@@ -119,6 +119,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     """The user who started it; `root (sudo by alice)` where sudo says so."""
     target: str = ""
+    subject: str = ""
+    """What it was about: `20261128T020000Z-scheduled`, `to revision 3`."""
     error: dict[str, Any] = {}
     path: str = ""
 
@@ -186,8 +188,14 @@ def summarize(directory: RunDirectory) -> RunSummary | None:
         return None
     return RunSummary(
         id=view.id, kind=view.kind, version=view.version, state=view.state, started=view.started, target=view.target,
+        subject=_subject(directory.plan),
         seconds=round(view.seconds, 3), actor=actor_name(view.actor), error=view.error, path=str(directory.path),
     )  # fmt: skip
+
+
+def _subject(plan: Plan) -> str:
+    words = {"backup": "{}", "revision": "to revision {}"}
+    return ", ".join(text.format(plan.parameters[key]) for key, text in words.items() if plan.parameters.get(key))
 
 
 def write_summary(directory: RunDirectory) -> None:

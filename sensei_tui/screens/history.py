@@ -15,7 +15,7 @@ from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.deploy import log_line
 from sensei_tui.screens.session import Topic
 from sensei_tui.site.charts import LATEST
-from sensei_tui.widgets.dialogs import Ask, Pager, Text
+from sensei_tui.widgets.dialogs import Ask, Choose, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
 from sensei_tui.widgets.lines import Line, cell, details, labelled, line, span, word
 from sensei_tui.widgets.rows import Row, Rows
@@ -36,10 +36,10 @@ class HistoryScreen(FilterMixin, SenseiScreen):
         Binding("a", "attach", "attach", id="history.attach"),
         Binding("r", "resume", "resume", id="history.resume"),
         Binding("b", "rollback", "roll back", id="history.rollback"),
-        Binding("u", "uninstall", "uninstall", id="history.uninstall"),
         Binding("s", "backup", "back up", id="history.backup"),
+        Binding("o", "restore", "restore", id="history.restore"),
         # 80 columns have no room for these; the help has.
-        Binding("o", "restore", "restore", id="history.restore", show=False),
+        Binding("u", "uninstall", "uninstall", id="history.uninstall", show=False),
         Binding("slash", "filter", "filter", id="filter", show=False),
     ]
 
@@ -97,7 +97,12 @@ class HistoryScreen(FilterMixin, SenseiScreen):
 
     def action_restore(self) -> None:
         """Plan a restore; it starts only from the Deploy screen."""
-        self.app.push_screen(Ask(RESTORE, value=LATEST, hint=RESTORE_HINT, check=name_problem), self._plan_restore)
+        self.background(self.session.backups, self._choose_backup, group="plan")
+
+    def _choose_backup(self, there: list[tuple[str, str]]) -> None:
+        """Where none can be listed, a rehearsal, it is asked for by name."""
+        by_name = Ask(RESTORE, value=LATEST, hint=RESTORE_HINT, check=name_problem)
+        self.app.push_screen(Choose(RESTORE, there, LATEST) if there else by_name, self._plan_restore)
 
     def _plan_restore(self, name: str | None) -> None:
         if name:
@@ -121,7 +126,7 @@ def counted(runs: tuple[RunSummary, ...]) -> str:
 
 def runs_head(runs: tuple[RunSummary, ...]) -> Line:
     """The names of the columns; with no runs, what to do."""
-    head = line("   ", span("run   what       state      started               took     by", "dim"))
+    head = line("   ", span("run   what       state      started           took     about, by", "dim"))
     return head if runs else line(" Nothing has been run on this site yet. Press Esc, then 3 for the first plan.")
 
 
@@ -136,10 +141,10 @@ def name_problem(text: str) -> str:
 
 
 def run_row(run: RunSummary) -> Row:
-    """`0007  install  done  2026-11-23 23:56:47  3m12s  root`."""
+    """`0007  install  done  2026-11-23 23:56  3m12s  root`; before `root` what a restore or a rollback was about."""
     took = clock.duration(run.seconds) if run.seconds else ""
-    text = line(cell(run.id, 6), cell(run.kind, 11), word(run.state, 11), cell(run.started[:19].replace("T", " "), 22),
-                cell(took, 9), span(run.actor))  # fmt: skip
+    text = line(cell(run.id, 6), cell(run.kind, 11), word(run.state, 11), cell(run.started[:16].replace("T", " "), 18),
+                cell(took, 9), span(f"{run.subject}  " if run.subject else ""), span(run.actor, "dim"))  # fmt: skip
     return Row(run.id, text)
 
 

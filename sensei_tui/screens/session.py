@@ -259,6 +259,19 @@ class Session:
         self.announce(Topic.REPORT)
         self.refresh()
 
+    def backups(self) -> list[tuple[str, str]]:
+        """Name and words of each that can be restored, `latest` first; none in a rehearsal. Raises SenseiError."""
+        from sensei_tui.cluster.client import connect
+        from sensei_tui.deploy.jobs import backup_text, backups
+        from sensei_tui.site.charts import LATEST
+        from sensei_tui.site.target import target_of
+
+        if self.site.config.rehearsal:
+            return []
+        with connect(target_of(self.site)) as cluster:
+            found = [item for item in backups(cluster) if item.get("complete")]
+        return [(LATEST, f"{LATEST}: the newest complete one"), *((item["name"], backup_text(item)) for item in found)]
+
     def make_plan(self, kind: str = "install", revision: int = 0, backup: str = "") -> None:
         """Plan an install, upgrade, rollback, uninstall, backup or restore; nothing is changed."""
         from sensei_tui.deploy.backup import plan_backup, plan_restore

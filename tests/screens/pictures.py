@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from sensei_tui.app import SenseiApp
 from sensei_tui.cluster.target import Target
 from sensei_tui.deploy.overview import GuidedStep, Overview
@@ -242,7 +244,11 @@ class PictureSession(Session):
             id="0001", kind="install", version="1.0.0", state=done, started="2026-11-23T23:50:05.000Z", seconds=114,
             actor="root", path="",
         )  # fmt: skip
-        self.runs = (summary,) if state != "fresh" else ()
+        restored = msgspec.structs.replace(
+            summary, id="0002", kind="restore", started="2026-11-24T09:12:00.000Z", seconds=431,
+            actor="root (sudo by operator)", subject="20261124T020000Z-scheduled",
+        )  # fmt: skip
+        self.runs = {"fresh": (), "trouble": (summary,), "well": (restored, summary)}[state]
 
     @property
     def run(self) -> RunView | None:

@@ -40,6 +40,16 @@ def test_differences_name_object_and_field() -> None:
     assert differences(OLD, OLD) == []
 
 
+def test_of_a_container_only_what_differs_is_told() -> None:
+    beside = OLD.replace('image: "r/kora:1"}', 'image: "r/kora:2"}, {name: b, args: [x, y]}')
+    assert differences(OLD, beside) == [
+        "~ Deployment/kora - spec.template.spec.containers[a].image: r/kora:1",
+        "~ Deployment/kora + spec.template.spec.containers[a].image: r/kora:2",
+        "~ Deployment/kora + spec.template.spec.containers[b].args: ['x', 'y']",
+        "~ Deployment/kora + spec.template.spec.containers[b].name: b",
+    ]
+
+
 def test_chart_digest_depends_on_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "Chart.yaml").write_text("a")
