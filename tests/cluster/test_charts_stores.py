@@ -57,7 +57,9 @@ def test_refused_and_nothing_is_changed(engine: Engine, place: Place) -> None:
 
 
 def test_what_a_store_can_become_is_not_refused(engine: Engine, place: Place) -> None:
-    values = merged(minio(resources={"memory": "3Gi"}), {"vectorDb": {"replicas": 5}, "redis": {"persistence": {"size": "10240Mi"}}})
+    values = merged(
+        minio(resources={"memory": "3Gi"}), {"vectorDb": {"replicas": 5}, "redis": {"persistence": {"size": "10240Mi"}}}
+    )
     engine.upgrade("sensei-deps", CHART, values, timeout=30)
     with pytest.raises(HelmError, match=r"vectorDb\.replicas is 3, the vector database has 5 pods"):
         engine.upgrade("sensei-deps", CHART, {}, timeout=30)
@@ -69,7 +71,9 @@ def test_a_store_that_somebody_stopped_is_what_it_was(engine: Engine, place: Pla
         engine.upgrade("sensei-deps", CHART, minio(replicas=4), timeout=30)
     with pytest.raises(HelmError) as caught:
         engine.upgrade("sensei-deps", CHART, {}, timeout=30)
-    assert "conflict" in str(caught.value), "the way back to three is refused by the API server alone, for who stopped it"
+    assert "conflict" in str(caught.value), (
+        "the way back to three is refused by the API server alone, for who stopped it"
+    )
 
 
 def test_volumes_that_an_uninstalled_store_left_count(engine: Engine, place: Place) -> None:

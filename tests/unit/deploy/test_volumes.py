@@ -24,7 +24,9 @@ def deployed(root: Path, values: str) -> Site:
     """A site with these values in line 1 and after, and the record that a run of them leaves."""
     site = site_with(root, values=values, license=LICENSED)
     prepared = prepare(site)
-    manifests = render_offline({item.name: item.chart for item in prepared.releases}, prepared.resolved.helm_values, "n")
+    manifests = render_offline(
+        {item.name: item.chart for item in prepared.releases}, prepared.resolved.helm_values, "n"
+    )
     releases = tuple(DeployedRelease(name=name, revision=1, chart="1.0.0", digest="", manifest=text)
                      for name, text in manifests.items())  # fmt: skip
     save_deployed(site, Deployed(at="2026-01-01", run="0001", version="1.0.0", target="", values_digest="",
