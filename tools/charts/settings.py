@@ -161,7 +161,8 @@ def _address(port: int) -> Node:
     return {
         "host": text(
             "Host",
-            "Name or address of the server. An address (no name) is also what network policies let through.",
+            "Name or address of the server. With an address, network policies let that one alone through, so name a "
+            "Service of this cluster by its name.",
             pattern=HOST,
             form="a name or an address, IPv6 without brackets, as db.internal.example.com or fd00::1",
         ),

@@ -180,8 +180,11 @@ spec:
   policyTypes: [Ingress, Egress]
   egress:
     - ports:
-        - {port: 53, protocol: UDP}
-        - {port: 53, protocol: TCP}
+        {{- /* On OpenShift the DNS pods listen on 5353, and a policy sees the pod's port. */}}
+        {{- range list 53 5353 }}
+        - {port: {{ . }}, protocol: UDP}
+        - {port: {{ . }}, protocol: TCP}
+        {{- end }}
 {{- end }}
 
 {{/* Every pod of the platform in this namespace, of whichever release. */}}
