@@ -18,7 +18,7 @@ from sensei_tui.runs.view import GOING, RunView, first_view, reduce
 
 POLL = 0.2
 """Seconds between looks at the journal: one `stat`."""
-FINDINGS = ("preflight", "drift", "invalid-values", "plan-outdated")
+FINDINGS = ("preflight", "drift", "invalid-values", "plan-outdated", "store-cannot-change")
 """Errors that mean that something was found, not that something broke: exit code 1."""
 
 

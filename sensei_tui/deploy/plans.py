@@ -9,6 +9,7 @@ from sensei_tui.base.text import plural
 from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare
 from sensei_tui.deploy.record import Deployed, load_deployed
 from sensei_tui.deploy.release import backup_limit
+from sensei_tui.deploy.volumes import growing, refuse_changes
 from sensei_tui.helm.engine import render_offline
 from sensei_tui.helm.manifest import counted, differences, workloads
 from sensei_tui.runs.model import Plan, PlannedStep
@@ -25,14 +26,14 @@ REHEARSED = {"wait": 15.0, "backup-first": 5.0}
 
 
 def plan_install(site: Site, *, timeout: float = TIMEOUT) -> Plan:
-    """Both charts, from nothing to a platform that answers. Raises UsageError, HelmError."""
+    """Both charts, from nothing to a platform that answers. Raises UsageError (StoreCannotChange, ...), HelmError."""
     return _Planner(site, timeout).install()
 
 
 def plan_upgrade(site: Site, *, timeout: float = TIMEOUT, take_over: bool = False) -> Plan:
     """The site's values and charts over what is deployed; `take_over` takes back fields that others own.
 
-    Raises UsageError, HelmError.
+    Raises UsageError (StoreCannotChange where the data stores can't become that), HelmError.
     """
     return _Planner(site, timeout).upgrade(take_over)
 
@@ -143,7 +144,10 @@ class _Planner:
 
     def _changes(self) -> list[str]:
         before = load_deployed(self._site)
-        return changes(before, self._prepared, self._manifests) if before else []
+        if before is None:
+            return []
+        refuse_changes(before, self._manifests, self._prepared.values)
+        return [*growing(before, self._manifests), *changes(before, self._prepared, self._manifests)]
 
 
 def changes(before: Deployed, prepared: Prepared, manifests: dict[str, str]) -> list[str]:

@@ -10,6 +10,7 @@ from sensei_tui.base.text import plural
 from sensei_tui.deploy.hooks import hooks_explained
 from sensei_tui.deploy.jobs import BACKUP, job_state
 from sensei_tui.deploy.prepare import Release
+from sensei_tui.deploy.volumes import refuse_live_changes
 from sensei_tui.deploy.world import World
 from sensei_tui.helm.doctor import diagnose, repair
 from sensei_tui.helm.drift import Conflict, conflicts
@@ -158,6 +159,7 @@ class DriftProbe:
     """Whether somebody else changed fields that the upgrade will write: found before anything is written.
 
     With the plan's consent (`take_over`) those fields are taken back; without it the run stops here.
+    Before that, what the API server would refuse of the stores' volumes: its own words name no setting.
     """
 
     spec: PlannedStep
@@ -168,10 +170,14 @@ class DriftProbe:
 
     def do(self, context: StepContext) -> str:
         found: list[Conflict] = []
-        for release in self.world.prepared.releases:
+        prepared, engine = self.world.prepared, self.world.engine
+        manifests = {
+            item.name: engine.render(item.name, item.chart, prepared.resolved.helm_values) for item in prepared.releases
+        }
+        refuse_live_changes(self.world.cluster, manifests, prepared.values)
+        for name, manifest in manifests.items():
             context.check()
-            manifest = self.world.engine.render(release.name, release.chart, self.world.prepared.resolved.helm_values)
-            here = conflicts(self.world.cluster, manifest, release.name)
+            here = conflicts(self.world.cluster, manifest, name)
             for item in here:
                 context.log("runner", item.sentence, item.object)
             found += here

@@ -76,6 +76,9 @@ def _explain(error: Any) -> Iterator[tuple[Keys, str, str]]:
     if error.absolute_schema_path and error.absolute_schema_path[0] == "allOf":
         yield _condition(error)
         return
+    if error.validator == "required":
+        # For Helm, which sees the values with the defaults merged in.
+        return
     dotted = ".".join(str(key) for key in path)
     yield path, *_describe(error, secret=is_secret(dotted))
 
@@ -109,7 +112,7 @@ def _describe(error: Any, *, secret: bool) -> tuple[str, str]:
     given = "This" if secret else _given(error.instance)
     limit = error.validator_value
     if error.validator == "type":
-        return _wrong_type(error.instance, given, limit)
+        return _wrong_type(error, given)
     if error.validator == "enum":
         near = difflib.get_close_matches(str(error.instance), [str(item) for item in limit], n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
@@ -119,27 +122,33 @@ def _describe(error: Any, *, secret: bool) -> tuple[str, str]:
         return f"{given} is too {size}.", f"{error.schema['minimum']} to {error.schema['maximum']}"
     if error.validator == "minLength":
         return "This must not be empty.", ""
-    if error.validator == "not":
+    if error.validator == "not" and "const" in limit:
         return f"{limit['const']} is refused here.", "a fixed version"
-    example = error.schema.get("examples", [""])[0]
-    return f"{given} does not have the right form.", f"for example {example}" if example else _form(error.schema)
+    return f"{given} does not have the right form.", _form(error.schema)
 
 
-def _wrong_type(value: Any, given: str, limit: str | list[str]) -> tuple[str, str]:
+def _wrong_type(error: Any, given: str) -> tuple[str, str]:
+    value, limit = error.instance, error.validator_value
     wanted = [limit] if isinstance(limit, str) else [kind for kind in limit if kind != "null"]
     words = " or ".join(_TYPES.get(kind, kind) for kind in wanted)
+    form = error.schema.get("x-form", words)
     if value is None:
-        return "Nothing is written here.", f"{words}, or leave the key out"
+        return "Nothing is written here.", f"{form}, or leave the key out"
     hint = ""
     if isinstance(value, str) and _only_quoted(value, wanted):
         given, hint = (given if given == "This" else f'"{value}"'), " Take the quotes away."
     elif value in ("yes", "no", "on", "off") and "boolean" in wanted:
         hint = " YAML 1.2 knows true and false alone."
-    return f"{given} is not {words}.{hint}", words
+    elif isinstance(value, int | float) and "x-unit" in error.schema:
+        return "A size needs its unit.", form
+    return f"{given} is not {words}.{hint}", form
 
 
 def _form(sub: dict[str, Any]) -> str:
-    return str(sub.get("description", "")).rstrip(".")
+    """What it may be, in words."""
+    example = sub.get("examples", [""])[0]
+    told = f"for example {example}" if example else str(sub.get("description", "")).rstrip(".")
+    return str(sub.get("x-form", told))
 
 
 def _only_quoted(value: str, wanted: list[str]) -> bool:
@@ -170,6 +179,24 @@ def _missing(values: Values) -> Iterator[Problem]:
     if section is None or (isinstance(section, dict) and not section.get("key") and not section.get("existingSecret")):
         allowed = "a key ('sensei license set' writes it), or license.existingSecret"
         yield _problem(values, ("license", "key"), "There is no licence key.", allowed)
+    yield from _backup_bucket(values)
+
+
+def _backup_bucket(values: Values) -> Iterator[Problem]:
+    """A backup beside what it is of goes when that goes, and each one would save those before it."""
+
+    def of(path: str) -> Any:
+        given = get_path(values.tree, path)
+        return (rule(path) or {}).get("default") if given is None else given
+
+    store = of("storage.external.endpoint") if of("storage.external.enabled") is True else ""
+    own = str(of("backup.bucket.endpoint")).rstrip("/") in ("", str(store).rstrip("/"))
+    if not own or of("backup.enabled") is not True or of("backup.to") != "bucket":
+        return
+    for kind in ("checkpoints", "artifacts"):
+        if of("backup.bucket.name") == of(f"storage.buckets.{kind}"):
+            message = f"This is the bucket of the {kind} too, and backups would lie among what they are of."
+            yield _problem(values, ("backup", "bucket", "name"), message, "a bucket of its own")
 
 
 def _warnings(values: Values) -> Iterator[Problem]:
@@ -191,6 +218,9 @@ def _warnings(values: Values) -> Iterator[Problem]:
     domain = get_path(values.tree, "global.domain")
     if isinstance(domain, str) and domain.endswith("example.com"):
         yield _problem(values, ("global", "domain"), "example.com is an example.", "your own domain", "warning")
+    if get_path(values.tree, "llm.provider") == "local" and get_path(values.tree, "llm.gpu.enabled") is not True:
+        message = "A local model gets no GPU, and its server does not start on a node without one."
+        yield _problem(values, ("llm", "gpu", "enabled"), message, "true", "warning")
 
 
 def _secret_warnings(values: Values, keys: Keys, value: str) -> Iterator[Problem]:

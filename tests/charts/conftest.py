@@ -36,7 +36,7 @@ def everything() -> Scenario:
         "license": {"existingSecret": "12"},
         "credentials": {"existingSecret": "13"},
         "llm": {"provider": "local", "model": "70", "gpu": {"enabled": True, "runtimeClassName": "1"}},
-        "controlPlane": {"api": {"replicas": 3, "resources": {"cpu": 2, "memory": "2"}}, "image": {"tag": "2026"}},
+        "controlPlane": {"api": {"replicas": 3, "resources": {"cpu": 2, "memory": "2Gi"}}, "image": {"tag": "2026"}},
         "redis": {"image": {"registry": "", "digest": f"sha256:{'a' * 64}"}},
         "storage": {"minio": {"replicas": 1, "drivesPerReplica": 1}},
         "vectorDb": {"replicas": 1},

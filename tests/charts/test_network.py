@@ -159,9 +159,11 @@ def test_may_not(row: tuple[str, str, str, int]) -> None:
 @pytest.mark.parametrize("name", helpers.SCENARIOS)
 @pytest.mark.parametrize("protocol", ["UDP", "TCP"])
 def test_every_pod_may_ask_for_names(name: str, protocol: str) -> None:
+    """Kubernetes' own DNS and, on 5353, that of OpenShift."""
     dns = Pod({"k8s-app": "kube-dns"}, namespace="kube-system")
     for component, pod in network(name).pods.items():
         assert network(name).passes(pod, dns, 53, protocol), component
+        assert network(name).passes(pod, dns, 5353, protocol), component
         assert network(name).passes(pod, Outside("10.96.0.10"), 53, protocol), component
 
 
@@ -175,6 +177,35 @@ def test_nothing_is_open_that_no_row_is_about(name: str) -> None:
             )
         if component not in (*DATA, *JOBS):
             assert not network(name).passes(pod, INTERNET, 25), component
+
+
+BY_ADDRESS = {
+    "postgresql": {"external": {"enabled": True, "host": "10.9.8.7", "existingSecret": "a"}},
+    "redis": {"external": {"enabled": True, "host": "fd00::5"}},
+    "storage": {"external": {"enabled": True, "endpoint": "https://[fd00::6]:9443/s3", "existingSecret": "a"}},
+    "vectorDb": {"external": {"enabled": True, "url": "http://10.9.8.9", "grpc": "vectors.lan:50051"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("10.9.8.7", 5432), ("fd00::5", 6379), ("fd00::6", 9443), ("10.9.8.9", 80), ("10.1.1.1", 50051)]
+)
+def test_a_server_with_an_address_is_the_only_one_on_its_port(host: str, port: int) -> None:
+    found = Network(by_address())
+    assert found.passes(found.pods["api"], Outside(host), port)
+    assert not found.passes(found.pods["api"], Outside(host), port + 1)
+    assert found.passes(found.pods["api"], Outside("10.9.8.8"), port) == (port == 50051), "a name says no address"
+
+
+@functools.cache
+def by_address() -> helpers.Scenario:
+    return helpers.render(BY_ADDRESS)
+
+
+def test_an_address_is_told_as_it_was_written() -> None:
+    told = by_address().of("ConfigMap")["sensei-config"]["data"]
+    assert (told["DATABASE_HOST"], told["REDIS_HOST"]) == ("10.9.8.7", "fd00::5")
+    assert told["S3_ENDPOINT"] == "https://[fd00::6]:9443/s3"
 
 
 def test_switched_off_there_are_none(guide_default: helpers.Scenario) -> None:

@@ -106,6 +106,19 @@ def test_air_gapped_site_runs_its_model_on_gpus(airgapped: Scenario) -> None:
     assert config(airgapped)["PATTERN_LIBRARY_SNAPSHOT"] == "/data/patterns"
 
 
+def test_a_user_without_a_name_has_one(airgapped: Scenario) -> None:
+    """PyTorch asks getpass.getuser(), which looks into these before it looks the user id up."""
+    box = airgapped.of("Deployment")["sensei-llm"]["spec"]["template"]["spec"]["containers"][0]
+    told = {entry["name"]: entry.get("value") for entry in box["env"]}
+    assert (told["USER"], told["LOGNAME"]) == ("sensei", "sensei")
+
+
+def test_postgresql_is_asked_where_it_does_not_listen_before_it_is_prepared(guide_default: Scenario) -> None:
+    box = guide_default.of("StatefulSet")["sensei-postgresql"]["spec"]["template"]["spec"]["containers"][0]
+    for probe in ("startupProbe", "readinessProbe"):
+        assert "-h 127.0.0.1" in " ".join(box[probe]["exec"]["command"])
+
+
 @pytest.mark.parametrize("store", EXTERNAL)
 def test_external_store_replaces_the_bundled_one_and_no_other(store: str, guide_default: Scenario) -> None:
     found, bundled = external(store), STORES[store]

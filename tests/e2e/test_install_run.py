@@ -126,6 +126,21 @@ def test_drift_is_found_before_anything_is_written(installed: SiteUnderTest) -> 
     assert installed.kubectl("get", "deployment", "sensei-kora")["spec"]["replicas"] == 4
 
 
+def test_more_room_is_refused_in_the_settings_own_words_until_the_volumes_have_grown(installed: SiteUnderTest) -> None:
+    installed.sensei("config", "set", "redis.persistence.size", "20Gi")
+    assert "grow the volumes first" in installed.sensei("upgrade", "--plan-only")
+    said = installed.sensei("upgrade", "--yes", code=1)
+    assert "values.yaml:" in said
+    assert "redis.persistence.size: 10Gi is deployed, 20Gi is asked" in said
+    assert "guide, Data stores, 'More room'" in said
+    command = [KUBECTL, f"--kubeconfig={installed.site.kubeconfig}", "-n", "sensei", "delete", "statefulset/sensei-redis",
+               "--cascade=orphan"]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "HOME": str(installed.site.root)})
+    installed.sensei("upgrade", "--yes")
+    template = installed.kubectl("get", "statefulset", "sensei-redis")["spec"]["volumeClaimTemplates"][0]
+    assert template["spec"]["resources"]["requests"]["storage"] == "20Gi"
+
+
 def test_changed_site_stops_an_old_plan(installed: SiteUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     from sensei_tui.deploy.plans import plan_install
     from sensei_tui.deploy.start import start

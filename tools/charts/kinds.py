@@ -9,21 +9,52 @@ When = dict[str, Any]
 
 NAME = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 """Of a Kubernetes object (RFC 1123, which the API server holds names to)."""
-HOST = "^$|^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$"
-URL = r"^$|^https?://[^/\s]+(/.*)?$"
-QUANTITY = r"^([0-9]+(\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+_NAME_OF_HOST = "[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?"
+_IPV6 = "([0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]{0,15}"
+DOMAIN = f"^$|^{_NAME_OF_HOST}$"
+HOST = f"^$|^{_NAME_OF_HOST}$|^{_IPV6}$"
+_HOST_IN_URL = rf"({_NAME_OF_HOST}|\[{_IPV6}\])"
+URL = rf"^$|^https?://{_HOST_IN_URL}(:[0-9]{{1,5}})?(/[^\s@]*)?$"
+"""No `user:password@`: an address is written where everybody may read it."""
+HOST_PORT = rf"^$|^{_HOST_IN_URL}:[0-9]{{1,5}}$"
+CPU = r"^([1-9][0-9]{0,6}m|[1-9][0-9]{0,3}(\.[0-9]{1,3})?|0\.(0{0,2}[1-9][0-9]{0,2}))$"
+MEMORY = r"^((1[6-9]|[2-9][0-9]|[1-9][0-9]{2,})(\.[0-9]+)?(M|Mi)|([1-9][0-9]*(\.[0-9]+)?|0\.[1-9][0-9]*)(G|Gi|T|Ti))$"
+"""16Mi or more: CRI-O starts no container with less than 12 MiB (its minMemoryLimit)."""
+STORAGE = r"^([1-9][0-9]{3,}(\.[0-9]+)?(M|Mi)|[1-9][0-9]*(\.[0-9]+)?(G|Gi|T|Ti))$"
+"""1 GB or more: cloud disks come in whole GiB, and PostgreSQL keeps a max_wal_size of 1 GB beside its data."""
 REGISTRY = r"^$|^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]+)?(/[a-z0-9._-]+)*$"
 REPOSITORY = "^[a-z0-9]+([._/-][a-z0-9]+)*$"
 BUCKET = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+
+
+def _cron(numbers: str, *names: str) -> str:
+    """One field, as the API server's parser has it (github.com/robfig/cron, its standard form)."""
+    one = "|".join([numbers, *names, *(name.upper() for name in names)])
+    part = rf"([*?]|({one})(-({one}))?)(/[1-9][0-9]*)?"
+    return f"{part}(,{part})*"
+
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+CRON = "^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|{})$".format(" +".join(
+    [_cron("[0-5]?[0-9]"), _cron("2[0-3]|[01]?[0-9]"), _cron("3[01]|[12][0-9]|0?[1-9]"), _cron("1[0-2]|0?[1-9]", *_MONTHS),
+     _cron("[0-6]", *_DAYS)]
+))  # fmt: skip
 
 
 def group(title: str, description: str, /, *, shown_in: str = "", when: When | None = None, **members: Node) -> Node:
     """Settings that belong together. `when` is put on every setting in it that has none of its own."""
     node: Node = {"type": "object", "title": title, "description": description, "additionalProperties": False}
     node["properties"] = {key.rstrip("_"): item for key, item in members.items()}
+    node["required"] = always(node["properties"])
     if when:
         _condition(node, when)
     return _placed(node, shown_in)
+
+
+def always(properties: dict[str, Node]) -> list[str]:
+    """What Helm must find: it merges the defaults in before it checks, so that only a `null` takes a key away."""
+    return [key for key, item in properties.items() if "null" not in item["type"]]
 
 
 def _condition(node: Node, when: When) -> None:
@@ -39,14 +70,14 @@ def _placed(node: Node, shown_in: str) -> Node:
 
 
 def _leaf(kind: Any, title: str, description: str, when: When | None, rest: Node) -> Node:
-    named = {"unit": "x-unit", "secret": "x-secret"}
+    named = {"unit": "x-unit", "secret": "x-secret", "form": "x-form"}
     node: Node = {"type": kind, "title": title, "description": description}
     node.update({named.get(key, key): value for key, value in rest.items()})
     return {**node, "x-when": when} if when else node
 
 
 def text(title: str, description: str, default: str = "", *, when: When | None = None, **rest: Any) -> Node:
-    """Words. `rest`: pattern, minLength, examples, unit, secret."""
+    """Words. `rest`: pattern, minLength, examples, unit, secret, form (the pattern in words)."""
     return _leaf("string", title, description, when, {"default": default, **rest})
 
 
@@ -79,19 +110,27 @@ def switch(title: str, description: str, default: bool = False, *, when: When | 
     return _leaf("boolean", title, description, when, {"default": default})
 
 
-def several(title: str, description: str, items: Node, *, when: When | None = None) -> Node:
+def several(title: str, description: str, items: Node, example: str, *, when: When | None = None) -> Node:
     """A list, empty unless the operator fills it."""
-    return _leaf("array", title, description, when, {"default": [], "items": items})
+    return _leaf("array", title, description, when, {"default": [], "items": items, "form": f"a list, as {example}"})
 
 
-def pairs(title: str, description: str, *, when: When | None = None) -> Node:
+def pairs(title: str, description: str, example: str, *, when: When | None = None) -> Node:
     """Names and words of the operator's choice, as of labels: `name=value` each, as kubectl takes them."""
-    return several(title, description, {"type": "string", "pattern": "^[^=]+=.*$"}, when=when)
+    items = {"type": "string", "pattern": "^[^=]+=.*$", "x-form": "name=value"}
+    return several(title, description, items, example, when=when)
 
 
-def quantity(title: str, description: str, default: str, *, when: When | None = None) -> Node:
-    """Bytes, as Kubernetes writes them."""
-    return text(title, description, default, when=when, pattern=QUANTITY, unit="bytes")
+def memory_size(title: str, description: str, default: str, *, when: When | None = None) -> Node:
+    """Bytes of memory, as Kubernetes writes them."""
+    return text(title, description, default, when=when, pattern=MEMORY, unit="bytes",
+                form="a number with M, Mi, G, Gi, T or Ti, 16Mi or more, as 8Gi")  # fmt: skip
+
+
+def volume_size(title: str, description: str, default: str, *, when: When | None = None) -> Node:
+    """Bytes of a volume, as Kubernetes writes them."""
+    return text(title, description, default, when=when, pattern=STORAGE, unit="bytes",
+                form="a number with M, Mi, G, Gi, T or Ti, 1G or more, as 100Gi")  # fmt: skip
 
 
 def replicas(description: str, default: int | None, high: int = 50, *, when: When | None = None) -> Node:
@@ -102,13 +141,15 @@ def replicas(description: str, default: int | None, high: int = 50, *, when: Whe
     return _placed(node, "Advanced")
 
 
-def image(registry: str, repository: str, tag: str = "", *, pattern: str = "") -> Node:
-    """An image; `pattern` holds the tag to some versions."""
+def image(registry: str, repository: str, tag: str = "", *, pattern: str = "", told: str = "") -> Node:
+    """An image; `pattern` holds the tag to some versions, `told` is what it must have."""
+    source = _source("the image", registry, repository, REGISTRY)
+    source["repository"]["description"] += told
     allowed = pattern or "^$|^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"
     return group(
         "Image", "Where the image comes from. global.imageRegistry replaces the registry; a digest beats the tag.",
         shown_in="Advanced",
-        **_source("the image", registry, repository),
+        **source,
         tag=text("Tag", "Version of the image; empty means the chart's appVersion. 'latest' is refused.", tag,
                  pattern=allowed) | {"not": {"const": "latest"}},
         digest=_digest("the image"),
@@ -117,7 +158,8 @@ def image(registry: str, repository: str, tag: str = "", *, pattern: str = "") -
 
 def artifact(description: str, repository: str, empty: str, *, when: When) -> Node:
     """An OCI artifact; `empty` says which repository an empty one means."""
-    source = _source("the artifact", "registry.sensei.ai", repository)
+    # Images without a registry are the nodes' affair; an artifact is fetched by us, from somewhere.
+    source = _source("the artifact", "registry.sensei.ai", repository, REGISTRY.removeprefix("^$|"))
     if empty:
         source["repository"] |= {"description": f"Path of the artifact in the registry. Empty: {empty}.",
                                  "pattern": f"^$|{REPOSITORY}"}  # fmt: skip
@@ -127,10 +169,10 @@ def artifact(description: str, repository: str, empty: str, *, when: When) -> No
                  digest=_digest("the artifact"))  # fmt: skip
 
 
-def _source(what: str, registry: str, repository: str) -> Node:
+def _source(what: str, registry: str, repository: str, pattern: str) -> Node:
     return {
         "registry": text("Registry", f"Host of {what}, when global.imageRegistry is empty.", registry,
-                         pattern=REGISTRY),
+                         pattern=pattern),
         "repository": text("Repository", f"Path of {what} in the registry.", repository, pattern=REPOSITORY),
     }  # fmt: skip
 
@@ -141,17 +183,23 @@ def _digest(what: str) -> Node:
 
 def resources(cpu: str, memory: str) -> Node:
     """What one pod asks for."""
-    cores = _leaf(["string", "integer"], "CPU", "Cores requested for each pod.", None,
-                  {"default": cpu, "pattern": QUANTITY, "unit": "cores"})  # fmt: skip
+    cores = _leaf(["string", "number"], "CPU", "Cores requested for each pod.", None,
+                  {"default": cpu, "pattern": CPU, "exclusiveMinimum": 0, "unit": "cores",
+                   "form": "cores, as 2 or 0.5, or thousandths of one, as 500m"})  # fmt: skip
     return group(
         "Resources",
         "CPU and memory requested for each pod. The memory limit equals the request; there is no CPU limit.",
         shown_in="Advanced", cpu=cores,
-        memory=quantity("Memory", "Memory requested for, and allowed to, each pod.", memory),
+        memory=memory_size("Memory", "Memory requested for, and allowed to, each pod.", memory),
     )  # fmt: skip
 
 
-def volume(size: str) -> Node:
-    """A persistent volume."""
-    told = "Size of each volume. It cannot be changed after the installation without moving the data."
-    return group("Volume", "The persistent volume of each pod.", size=quantity("Size", told, size))
+def volume(size: str, *, grows: bool = False) -> Node:
+    """A persistent volume; `grows`: the API server takes another size, as it does not of a StatefulSet's."""
+    more = (
+        "it can be raised where the StorageClass expands volumes"
+        if grows
+        else "raise it as the guide says (Data stores)"
+    )
+    told = f"Size of each volume. After the installation {more}; it can't be lowered."
+    return group("Volume", "The persistent volume of each pod.", size=volume_size("Size", told, size))

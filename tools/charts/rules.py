@@ -27,6 +27,29 @@ def _external(key: str, what: str, path: str, of: str) -> Node:
     return needs(f"{what} needs {of}.", {f"{key}.external.enabled": True}, f"{key}.external.{path}")
 
 
+def _backup_bucket() -> list[Node]:
+    own = "Without backup.bucket.endpoint the bucket is one of the platform's own object storage, at its {}."
+    unnamed = {"allOf": [_at("backup.to", {"not": {"const": "volume"}}, required=False),
+                         _at("backup.bucket.endpoint", {"maxLength": 0}, required=False)]}  # fmt: skip
+    return [
+        {"$comment": "A backup bucket with an endpoint of its own needs the Secret with its keys.",
+         "if": _at("backup.bucket.endpoint", FILLED), "then": _at("backup.bucket.existingSecret", FILLED)},
+        {"$comment": own.format("region"), "if": unnamed,
+         "then": _at("backup.bucket.region", {"const": "us-east-1"}, required=False)},
+        {"$comment": own.format("form of address"), "if": unnamed,
+         "then": _at("backup.bucket.pathStyle", {"const": True}, required=False)},
+    ]  # fmt: skip
+
+
+def _minio() -> Node:
+    """All 15 volumes of 3 x 5 are one erasure set, which has parity for 4 (MinIO, "Erasure Coding"); a pod has 5."""
+    return {
+        "$comment": "Three pods with five volumes each don't survive the loss of one: take another number.",
+        "if": _at("storage.minio.drivesPerReplica", {"const": 5}),
+        "then": _at("storage.minio.replicas", {"enum": [1, *range(4, 17)]}),
+    }
+
+
 def rules() -> list[Node]:
     """Every one."""
     airgapped = _at("llm.provider", {"enum": ["none", "local"]}, required=False)
@@ -39,6 +62,7 @@ def rules() -> list[Node]:
         _external("storage", "An external object storage", "endpoint", "its endpoint"),
         _external("storage", "An external object storage", "existingSecret", "the Secret with its keys"),
         _external("vectorDb", "An external vector database", "url", "its URL"),
+        _minio(), *_backup_bucket(),
         needs("A local LLM needs the name of its model.", {"llm.provider": "local"}, "llm.model"),
         needs("The provider anthropic needs llm.apiKey or llm.existingSecret.", {"llm.provider": "anthropic"},
               "llm.apiKey", unless="llm.existingSecret"),

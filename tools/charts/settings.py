@@ -6,7 +6,11 @@ from typing import Any
 
 from tools.charts.kinds import (
     BUCKET,
+    CRON,
+    DOMAIN,
     HOST,
+    HOST_PORT,
+    NAME,
     REGISTRY,
     URL,
     Node,
@@ -15,25 +19,31 @@ from tools.charts.kinds import (
     choice,
     group,
     image,
+    memory_size,
     named,
     number,
     one_of,
     pairs,
-    quantity,
     replicas,
     resources,
     several,
     switch,
     text,
     volume,
+    volume_size,
 )
 
 GROUPS = ("Global", "License", "Control plane", "Data plane", "PostgreSQL", "Redis", "Storage", "Vector DB", "LLM",
           "Patterns", "Backup", "Access", "Advanced")  # fmt: skip
 POSTGRESQL_MAJORS = (17, 18)
 """Major versions of PostgreSQL whose images the chart knows; the first is the default."""
-_CIDR = r"^[0-9a-fA-F.:]+/[0-9]{1,3}$"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_CIDR = rf"^({_OCTET}(\.{_OCTET}){{3}}/(3[0-2]|[12]?[0-9])|([0-9A-Fa-f]{{0,4}}:){{2,7}}[0-9A-Fa-f]{{0,4}}/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
+_SYSTEM = "^/(bin|boot|dev|etc|home|lib|lib32|lib64|opt|proc|root|run|sbin|sys|tmp|usr|var)(/|$)"
+"""Directories that an image has its own files in: the snapshot's volume would hide them."""
 _OURS = "registry.sensei.ai"
+_KEY = ("sensei takes ${{NAME}} from the environment and makes a Kubernetes Secret of the key before Helm runs, which never "
+        "sees it. Helm alone would keep it in its release: name a Secret in {} there, and not both.")  # fmt: skip
 
 
 def tree() -> dict[str, Node]:
@@ -53,31 +63,44 @@ def _global() -> Node:
                              "authorities included where they are needed. Empty: the images' own."),
         key=text("Key", "Key of the Secret that holds them.", "ca.crt", minLength=1),
     )  # fmt: skip
-    toleration = {"type": "object"}
     return group(
         "Global", "Settings of the whole installation.", shown_in="Global",
-        domain=text("Domain", "Name under which operators reach the dashboard; no scheme, no path.", pattern=HOST,
+        domain=text("Domain", "Name under which operators reach the dashboard; no scheme, no path.", pattern=DOMAIN,
                     examples=["sensei.internal.example.com"]),
         imageRegistry=text("Image registry", "Registry that holds every image, with an optional path prefix. Empty: "
                            "each image's own registry. Set it in air-gapped sites.", pattern=REGISTRY,
                            examples=["registry.internal.example.com", "harbor.example.com/mirror"]),
         imagePullSecrets=several("Pull secrets", "Names of docker-registry Secrets in the namespace. The first one "
-                                 "also fetches models and patterns.", {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"}),
+                                 "also fetches models and patterns.", {"type": "string", "pattern": NAME},
+                                 "[our-registry]"),
         storageClass=named("StorageClass", "StorageClass of every volume. Empty: the cluster's default."),
         airgapped=switch("Air-gapped", "Refuse settings that need the Internet."),
         caBundle=bundle,
         spread=choice("Spread over nodes", "Pods of one component on different nodes: preferred where there is room, "
                       "or required, so that a pod waits rather than share a node.", "preferred", "preferred", "required"),
-        nodeSelector=pairs("Node labels", "Labels, name=value, of the nodes that pods may run on. Empty: any node."),
-        tolerations=several("Tolerations", "Taints that pods tolerate, as in a pod.", toleration),
+        nodeSelector=pairs("Node labels", "Labels, name=value, of the nodes that pods may run on. Empty: any node.",
+                           "[disk=ssd]"),
+        tolerations=several("Tolerations", "Taints that pods tolerate, as in a pod.", _toleration(),
+                            "[{key: sensei, operator: Exists, effect: NoSchedule}]"),
     )  # fmt: skip
+
+
+def _toleration() -> Node:
+    """Core v1 Toleration; no setting of its own, so no title."""
+    words = {"type": "string"}
+    form = "a toleration, as {key: sensei, operator: Exists, effect: NoSchedule}"
+    return {"type": "object", "additionalProperties": False, "x-form": form, "properties": {
+        "key": words, "operator": {"type": "string", "enum": ["Exists", "Equal"]}, "value": words,
+        "effect": {"type": "string", "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]},
+        "tolerationSeconds": {"type": "integer"},
+    }}  # fmt: skip
 
 
 def _license() -> Node:
     return group(
         "License", "The license of this installation.", shown_in="License",
         organization=text("Organization", "The organization the license was issued to."),
-        key=text("License key", "Becomes a Kubernetes Secret before Helm runs; Helm never stores it.", secret=True),
+        key=text("License key", _KEY.format("existingSecret"), secret=True),
         existingSecret=named("Existing Secret",
                              "Name of a Kubernetes Secret in the namespace that holds the key 'license-key'."),
     )  # fmt: skip
@@ -136,7 +159,13 @@ def _password() -> Node:
 
 def _address(port: int) -> Node:
     return {
-        "host": text("Host", "Name or address of the server.", pattern=HOST),
+        "host": text(
+            "Host",
+            "Name or address of the server. With an address, network policies let that one alone through, so name a "
+            "Service of this cluster by its name.",
+            pattern=HOST,
+            form="a name or an address, IPv6 without brackets, as db.internal.example.com or fd00::1",
+        ),
         "port": number("Port", "TCP port.", port, 1, 65535),
     }
 
@@ -175,16 +204,21 @@ def _redis() -> Node:
     )  # fmt: skip
     return group(
         "Redis", "Cache and messages.", shown_in="Redis", external=external,
-        image=image("docker.io", "valkey/valkey", "8.1.4-bookworm"), resources=resources("500m", "2Gi"),
+        image=image("docker.io", "valkey/valkey", "8.1.4-bookworm", told=" It must hold valkey-server and "
+                    "valkey-cli, which images of Redis lack."), resources=resources("500m", "2Gi"),
         persistence=volume("10Gi"),
     )  # fmt: skip
+
+
+def _url(example: str, keys: str) -> str:
+    return f"http or https, a host, no user or password (they are {keys} of the Secret in existingSecret), as {example}"
 
 
 def _s3() -> Node:
     keys = "Name of a Kubernetes Secret in the namespace that holds the keys 's3-access-key' and 's3-secret-key'."
     return {
-        "endpoint": text("Endpoint", "URL of the service.", pattern=URL,
-                         examples=["https://s3.internal.example.com"]),
+        "endpoint": text("Endpoint", "URL of the service.", pattern=URL, examples=["https://s3.internal.example.com"],
+                         form=_url("https://s3.internal.example.com", "'s3-access-key' and 's3-secret-key'")),
         "region": text("Region", "Region the service expects.", "us-east-1", minLength=1),
         "pathStyle": switch("Path-style addresses", "Put the bucket in the path instead of the host name.", True),
         "existingSecret": named("Existing Secret", keys),
@@ -201,7 +235,8 @@ def _storage() -> Node:
         name: text(name.capitalize(), f"Bucket for {name}.", f"sensei-{name}", pattern=BUCKET)
         for name in ("checkpoints", "artifacts")
     }
-    told = "Pods of the bundled store: 1, or so many that one node may fail. It cannot be changed afterwards."
+    told = ("Pods of the bundled store: 1, or so many that one node may fail. It cannot be changed afterwards (guide, Data "
+            "stores, Another layout).")  # fmt: skip
     bundled = group(
         "Bundled store", "The bundled S3 store.", replicas=one_of("Replicas", told, 3, 1, *range(3, 17)),
         drivesPerReplica=number("Volumes per pod", "Volumes of each pod. It cannot be changed afterwards.", 2, 1, 8),
@@ -219,9 +254,10 @@ def _vector_db() -> Node:
     told = "Name of a Kubernetes Secret in the namespace that holds the key 'weaviate-api-key'."
     external = _external(
         "vectorDb", "External vector database", "Use a Weaviate of yours instead of the bundled one.",
-        _server("Weaviate"), url=text("URL", "URL of the server.", pattern=URL),
+        _server("Weaviate"), url=text(
+            "URL", "URL of the server.", pattern=URL, form=_url("https://vectors.internal.example.com", "'weaviate-api-key'")),
         grpc=text("gRPC address", "Host and port of the server's gRPC interface. Empty: it is not used.",
-                  pattern=r"^$|^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?:[0-9]+$"),
+                  pattern=HOST_PORT, form="a host and a port, as vectors.internal.example.com:50051 or [fd00::1]:50051"),
         existingSecret=named("Existing Secret", told),
     )  # fmt: skip
     return group(
@@ -242,11 +278,11 @@ def _llm() -> Node:
     return group(
         "LLM", "The language model.", shown_in="LLM",
         provider=choice("Provider", provider, "none", "none", "anthropic", "local"),
-        apiKey=text("API key", "Key of the external API, or ${NAME} to read it from the environment. Becomes a "
-                    "Kubernetes Secret before Helm runs.", secret=True, when=api),
+        apiKey=text("API key", f"Key of the external API. {_KEY.format('existingSecret')}", secret=True, when=api),
         existingSecret=named("Existing Secret",
                              "Name of a Kubernetes Secret in the namespace that holds the key 'api-key'.", when=api),
-        model=text("Model", "Name of the local model, a directory under /models.",
+        model=text("Model", "Name of the local model, a directory under /models. Another name is fetched beside the old one, "
+                   "whose files stay on the volume.",
                    pattern="^$|^[A-Za-z0-9][A-Za-z0-9._-]*$", examples=["llama-3-70b"], when=local),
         gpu=group(
             "GPU", "GPUs of the local model.", enabled=switch("Use GPUs", "Request GPUs for the local model.", when=local),
@@ -260,12 +296,12 @@ def _llm() -> Node:
         artifact=artifact("The OCI artifact that holds the model's files.", "", "sensei/models/ and the model's name, "
                           "in small letters", when=local),
         image=image("docker.io", "vllm/vllm-openai", "v0.15.1"), resources=resources("8", "64Gi"),
-        shmSize=quantity("Shared memory", "Size of /dev/shm, which the GPUs of one model talk through.", "16Gi", when=local),
+        shmSize=memory_size("Shared memory", "Size of /dev/shm, which the GPUs of one model talk through.", "16Gi", when=local),
         maxModelLen=number("Context length", "Longest prompt and answer together.", 8192, 512, 1048576, when=local,
                            unit="tokens"),
         startupTimeoutSeconds=number("Start timeout", "How long the model may take to load.", 1800, 60, 14400, when=local,
                                      unit="seconds"),
-        persistence=volume("200Gi"),
+        persistence=volume("200Gi", grows=True),
     )  # fmt: skip
 
 
@@ -275,8 +311,10 @@ def _patterns() -> Node:
         "Patterns", "Where the pattern library's content comes from.", shown_in="Patterns",
         source=choice("Source", "bundled: what the image holds. local: a snapshot from the offline bundle.", "bundled",
                       "bundled", "local"),
-        snapshotPath=text("Snapshot path", "Directory inside the Pattern Library pod that holds the snapshot.",
-                          pattern="^$|^/.*", examples=["/data/patterns"], when=local),
+        snapshotPath=text("Snapshot path", "Directory inside the Pattern Library pod that holds the snapshot. A volume is "
+                          "mounted there.", pattern="^$|^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", examples=["/data/patterns"],
+                          form="an absolute path, no '..', not of the system (/etc, /tmp, /usr, /var, ...), as /data/patterns",
+                          when=local) | {"not": {"pattern": _SYSTEM}},
         artifact=artifact("The OCI artifact that holds the snapshot's files.", "sensei/pattern-library", "", when=local),
     )  # fmt: skip
 
@@ -291,7 +329,7 @@ def _backup() -> Node:
         "Backup", "Backups of the database, the objects and the vectors.", shown_in="Backup",
         enabled=switch("Backups", "Make backups by schedule, and provide the restore job.", True),
         schedule=text("Schedule", "When, as cron writes it, UTC.", "0 2 * * *", when=on,
-                      pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})$"),
+                      pattern=CRON, form="minute, hour, day, month and day of the week (0 is Sunday), as 0 2 * * *"),
         preUpgrade=switch("Before an upgrade", "Make one before every upgrade; the upgrade waits for it, and stops if it "
                           "fails.", True, when=on),
         keep=number("Backups kept", "How many are kept; older ones are removed.", 14, 1, 1000, when=on),
@@ -300,7 +338,7 @@ def _backup() -> Node:
             "Bucket", "Name of the bucket. It is created if it is missing.", "sensei-backups", pattern=BUCKET), **s3),
         volume=group("Volume", "The volume to write to.", when=directory,
                      existingClaim=named("Existing claim", "Name of a PersistentVolumeClaim to use instead of a new one."),
-                     size=quantity("Size", "Size of the new volume.", "100Gi")),
+                     size=volume_size("Size", "Size of the new volume.", "100Gi")),
         restore=text("Backup to restore", "Name of the backup that the restore job takes; 'latest' is the newest complete "
                      "one.", "latest", minLength=1, when=on),
         timeoutSeconds=number("Time limit", "Longest a backup or a restore may take.", 14400, 60, 604800, when=on,
@@ -323,7 +361,8 @@ def _ingress() -> Node:
         enabled=switch("Ingress", "Create an Ingress for global.domain."),
         className=named("IngressClass", "Class of the Ingress; empty: the cluster's default.", when=on),
         tlsSecret=named("TLS Secret", "Secret of type kubernetes.io/tls with the certificate of global.domain.", when=on),
-        annotations=pairs("Annotations", "Annotations, name=value, for the Ingress controller.", when=on),
+        annotations=pairs("Annotations", "Annotations, name=value, for the Ingress controller.",
+                          "[nginx.ingress.kubernetes.io/proxy-read-timeout=3600]", when=on),
     )  # fmt: skip
 
 
@@ -340,16 +379,16 @@ def _gateway() -> Node:
 
 def _network_policy() -> Node:
     on = {"networkPolicy.enabled": True}
-    network = {"type": "string", "pattern": _CIDR}
+    network = {"type": "string", "pattern": _CIDR, "x-form": "a network (CIDR), as 10.20.0.0/16 or fd00:20::/64"}
     namespace = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}
     return group(
         "Network policies", "What may talk to the pods.", shown_in="Access",
         enabled=switch("Network policies", "Refuse every connection that the platform does not need. Has an effect where "
                        "the cluster's network enforces policies.", True),
         clients=several("Clients", "Namespaces whose pods may reach the dashboard and the API, as that of an Ingress "
-                        "controller. Empty: any client.", namespace, when=on),
+                        "controller. Empty: any client.", namespace, "[ingress-nginx]", when=on),
         databases=several("Databases", "Networks (CIDR) of the source and target databases, which the data plane "
-                          "connects to. Empty: any address.", network, when=on),
+                          "connects to. Empty: any address.", network, "[10.20.0.0/16, 'fd00:20::/64']", when=on),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tools.charts.kinds import always
 from tools.charts.rules import rules
 from tools.charts.settings import GROUPS, tree
 
@@ -26,16 +27,19 @@ _PAGE = """\
 
 Every setting of the charts, in the order of `values.yaml`. [Configure](configure.md) shows them as a form; `sensei config set PATH VALUE` sets
 one. Where the default is not what the site needs, write the key into the site's `values.yaml`, and nothing else. A key that is not listed is
-refused. Sizes are written as Kubernetes writes them (`500m` is half a core, `8Gi` is 8 times 1024^3 bytes).
+refused, and so is `null`: leave the key out instead. Sizes are written as Kubernetes writes them (`500m` is half a core, `8Gi` is 8 times 1024^3
+bytes); memory is 16Mi or more, a volume 1G or more. Where Helm alone refuses a value it prints a regular expression: what that means is said here.
 """
 
 
 def schema() -> Node:
     """The schema of the values."""
+    settings = tree()
     return {
         "$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of Sensei",
         "description": "One set of values serves both charts, dependencies and sensei-full.", "type": "object",
-        "additionalProperties": False, "x-groups": list(GROUPS), "properties": tree(), "allOf": rules(),
+        "additionalProperties": False, "x-groups": list(GROUPS), "properties": settings,
+        "required": always(settings), "allOf": rules(),
     }  # fmt: skip
 
 
@@ -104,6 +108,8 @@ def _told(rule: Node) -> str:
         words.append(f"{rule['minimum']} to {rule['maximum']}{' ' + rule['x-unit'] if 'x-unit' in rule else ''}.")
     elif "x-unit" in rule:
         words.append(f"In {rule['x-unit']}.")
+    if "x-form" in rule and "x-unit" not in rule:
+        words.append(f"Written as {rule['x-form']}.")
     if "x-secret" in rule:
         words.append("A secret.")
     if "x-when" in rule:

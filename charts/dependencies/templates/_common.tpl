@@ -54,14 +54,17 @@ limits:
   memory: {{ .memory | quote }}
 {{- end }}
 
+{{/* The bytes of a quantity. Larger units than the schema allows are how the API server writes what has many of the smaller ones. */}}
+{{- define "sensei.bytes" -}}
+{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "P" 1000000000000000
+  "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 -}}
+{{- $unit := regexFind "[A-Za-z]*$" . -}}
+{{- mulf (regexFind "^[0-9.]+" . | float64) (required (printf "A size can't have the suffix %s." $unit) (get $units $unit)) -}}
+{{- end }}
+
 {{/* A share of a memory quantity in MiB. Input: dict memory, percent. */}}
 {{- define "sensei.mebibytes" -}}
-{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000
-  "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
-{{- $number := regexFind "^[0-9.]+" .memory | float64 -}}
-{{- $unit := regexFind "[A-Za-z]*$" .memory -}}
-{{- $bytes := mulf $number (required (printf "A memory size can't have the suffix %s." $unit) (get $units $unit)) -}}
-{{- divf (mulf $bytes .percent) 104857600.0 | floor | int64 -}}
+{{- divf (mulf (include "sensei.bytes" .memory | float64) .percent) 104857600.0 | floor | int64 -}}
 {{- end }}
 
 {{/* Pod-level settings for the restricted Pod Security standard, and where pods run. Input: dict root, uid, tolerations. */}}
@@ -177,8 +180,11 @@ spec:
   policyTypes: [Ingress, Egress]
   egress:
     - ports:
-        - {port: 53, protocol: UDP}
-        - {port: 53, protocol: TCP}
+        {{- /* On OpenShift the DNS pods listen on 5353, and a policy sees the pod's port. */}}
+        {{- range list 53 5353 }}
+        - {port: {{ . }}, protocol: UDP}
+        - {port: {{ . }}, protocol: TCP}
+        {{- end }}
 {{- end }}
 
 {{/* Every pod of the platform in this namespace, of whichever release. */}}

@@ -1,10 +1,11 @@
 {{/*
 One store: client Service, headless Service, StatefulSet, budget.
-Input: dict root, component, name, uid, values (image, resources), replicas, ports (list of dict name, port: those of clients),
+Input: dict root, key (of its values), component, name, uid, values (image, resources), replicas, ports (list of dict name, port: those of clients),
 volumes (list of dict name, path, size), mounts (list of dict name, path, emptyDir), grace (seconds), container (the rest of it, as text).
 No liveness probe anywhere: a store that recovers after a crash must never be killed for being slow. What never gets ready is on the board.
 */}}
 {{- define "sensei.store" -}}
+{{- include "sensei.guard.volumes" . }}
 {{- $selector := include "sensei.selector" . }}
 {{- include "sensei.service" . }}
 ---

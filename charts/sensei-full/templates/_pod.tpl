@@ -86,7 +86,7 @@ Input: dict root, artifact (registry, repository, tag, digest), volume, path.
 {{- define "sensei.loader" -}}
 {{ include "sensei.box" (dict "root" .root "name" "load" "image" .root.Values.probe.image
   "args" (list "load" (include "sensei.image" (dict "root" .root "image" .artifact)) "--to" .path)
-  "resources" (dict "cpu" "500m" "memory" "512Mi")
+  "resources" (dict "cpu" "100m" "memory" "512Mi")
   "env" (ternary "- {name: DOCKER_CONFIG, value: /etc/sensei/registry}" "" (gt (len .root.Values.global.imagePullSecrets) 0))
   "mounts" (include "sensei.loader.mounts" .)) }}
 {{- end }}

@@ -1,44 +1,45 @@
 {{/*
 Where each store is and how it is reached, bundled or external: decided here once, no template branches on it again.
-YAML: per store `external` (false, or the ports outside the cluster), its address, and where its secrets are (no secret: none is needed).
+YAML: per store `external` (hosts and ports outside the cluster), its address, and where its secrets are (no secret: none is needed).
 */}}
 {{- define "sensei.stores" -}}
 {{- $v := .Values -}}
 {{- $own := $v.credentials.existingSecret -}}
 {{- with $v.postgresql.external }}
 {{- if .enabled }}
-postgresql: {external: [{{ .port }}], host: {{ .host | quote }}, port: {{ .port }}, database: {{ .database | quote }}, username: {{ .username | quote }}, sslmode: {{ .tls.mode }}, secret: {{ .existingSecret | quote }}, key: {{ .passwordKey | quote }}}
+postgresql: {external: [{host: {{ .host | quote }}, port: {{ .port }}}], host: {{ .host | quote }}, port: {{ .port }}, database: {{ .database | quote }}, username: {{ .username | quote }}, sslmode: {{ .tls.mode }}, secret: {{ .existingSecret | quote }}, key: {{ .passwordKey | quote }}}
 {{- else }}
 postgresql: {external: [], host: sensei-postgresql, port: 5432, database: sensei, username: sensei, sslmode: disable, secret: {{ $own | quote }}, key: postgres-password}
 {{- end }}
 {{- end }}
 {{- with $v.redis.external }}
 {{- if .enabled }}
-redis: {external: [{{ .port }}], host: {{ .host | quote }}, port: {{ .port }}, tls: {{ .tls.enabled }}, secret: {{ .existingSecret | quote }}, key: {{ .passwordKey | quote }}}
+redis: {external: [{host: {{ .host | quote }}, port: {{ .port }}}], host: {{ .host | quote }}, port: {{ .port }}, tls: {{ .tls.enabled }}, secret: {{ .existingSecret | quote }}, key: {{ .passwordKey | quote }}}
 {{- else }}
 redis: {external: [], host: sensei-redis, port: 6379, tls: false, secret: {{ $own | quote }}, key: redis-password}
 {{- end }}
 {{- end }}
 {{- with $v.storage.external }}
 {{- if .enabled }}
-storage: {external: [{{ include "sensei.urlPort" .endpoint }}], endpoint: {{ .endpoint | quote }}, region: {{ .region | quote }}, pathStyle: {{ .pathStyle }}, secret: {{ .existingSecret | quote }}}
+storage: {external: [{{ include "sensei.end" .endpoint }}], endpoint: {{ .endpoint | quote }}, region: {{ .region | quote }}, pathStyle: {{ .pathStyle }}, secret: {{ .existingSecret | quote }}}
 {{- else }}
 storage: {external: [], endpoint: "http://sensei-minio:9000", region: us-east-1, pathStyle: true, secret: {{ $own | quote }}}
 {{- end }}
 {{- end }}
 {{- with $v.vectorDb.external }}
 {{- if .enabled }}
-vectorDb: {external: [{{ include "sensei.urlPort" .url }}{{ with .grpc }}, {{ regexFind "[0-9]+$" . }}{{ end }}], url: {{ .url | quote }}, grpc: {{ .grpc | quote }}, secret: {{ .existingSecret | quote }}}
+vectorDb: {external: [{{ include "sensei.end" .url }}{{ with .grpc }}, {{ include "sensei.end" (printf "grpc://%s" .) }}{{ end }}], url: {{ .url | quote }}, grpc: {{ .grpc | quote }}, secret: {{ .existingSecret | quote }}}
 {{- else }}
 vectorDb: {external: [], url: "http://sensei-weaviate:8080", grpc: "sensei-weaviate:50051", secret: {{ $own | quote }}}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* The TCP port of a URL. */}}
-{{- define "sensei.urlPort" -}}
+{{/* Host and TCP port of a URL, as YAML. */}}
+{{- define "sensei.end" -}}
 {{- $url := urlParse . -}}
-{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary "443" "80" (eq $url.scheme "https")) -}}
+{{- $port := regexFind ":[0-9]+$" $url.host -}}
+{host: {{ trimSuffix $port $url.host | trimAll "[]" | quote }}, port: {{ trimPrefix ":" $port | default (ternary "443" "80" (eq $url.scheme "https")) }}}
 {{- end }}
 
 {{/* What every component and job is told of the installation: a flat YAML mapping of environment variables. */}}

@@ -45,6 +45,18 @@ MISTAKES = {
     "local patterns without path": ("patternLibrary:\n  source: local\n", 1, "patternLibrary.snapshotPath", "needs the path", ""),
     "an Ingress without domain": ("ingress:\n  enabled: true\n", 1, "global.domain", "needs the domain", ""),
     "an air gap without registry": ("global:\n  airgapped: true\n", 1, "global.imageRegistry", "needs a registry", ""),
+    "a password in a URL": (f"storage:\n{EXTERNAL}    existingSecret: s\n    endpoint: https://u:{KEY}@s3.lan\n", 5, "storage.external.endpoint", "right form", "'s3-access-key' and 's3-secret-key' of the Secret in existingSecret"),
+    "a directory of the system": ("patternLibrary:\n  source: local\n  snapshotPath: /etc/sensei\n", 3, "patternLibrary.snapshotPath", "right form", "as /data/patterns"),
+    "memory as a number": ("redis:\n  resources:\n    memory: 1e9\n", 3, "redis.resources.memory", "A size needs its unit.", "16Mi or more, as 8Gi"),
+    "networks as text": ("networkPolicy:\n  databases: '[10.0.0.0/8]'\n", 2, "networkPolicy.databases", "This text is not a list.", "a list, as [10.20.0.0/16, 'fd00:20::/64']"),
+    "a network too long": ("networkPolicy:\n  databases:\n  - 10.0.0.0/99\n", 3, "networkPolicy.databases.0", "right form", "a network (CIDR), as 10.20.0.0/16"),
+    "a toleration's key": ("global:\n  tolerations:\n  - kye: a\n", 3, "global.tolerations.0.kye", "Did you mean key?", "effect, key, operator"),
+    "backups among the artifacts": ("backup:\n  bucket:\n    name: sensei-artifacts\n", 3, "backup.bucket.name", "the bucket of the artifacts too", "a bucket of its own"),
+    "backups among the checkpoints": ("storage:\n  buckets:\n    checkpoints: sensei-backups\n", 1, "backup.bucket.name", "the bucket of the checkpoints too", "a bucket of its own"),
+    "a backup bucket without keys": ("backup:\n  bucket:\n    endpoint: https://s3.lan\n", 2, "backup.bucket.existingSecret", "needs the Secret with its keys", ""),
+    "a region of no endpoint": ("backup:\n  bucket:\n    region: eu-1\n", 3, "backup.bucket.region", "at its region", ""),
+    "a form of address of no endpoint": ("backup:\n  bucket:\n    pathStyle: false\n", 3, "backup.bucket.pathStyle", "at its form of address", ""),
+    "a layout that loses data": ("storage:\n  minio:\n    drivesPerReplica: 5\n", 2, "storage.minio.replicas", "Three pods with five volumes each", ""),
     "an external service without internet": ("global:\n  airgapped: true\n  imageRegistry: r\nllm:\n  provider: anthropic\n  apiKey: ${K}\n", 5, "llm.provider", "cannot use", "none, local"),
 }  # fmt: skip
 
@@ -59,6 +71,24 @@ def test_mistake_is_named_with_its_place_and_what_is_allowed(tmp_path: Path, nam
     assert message in shown
     assert allowed in found[0].allowed
     assert "{" not in shown.replace("${NAME}", ""), "a message must not dump an object"
+
+
+ON_THE_SAME = f"storage:\n{EXTERNAL}    endpoint: https://s3.lan/\n    existingSecret: s\nbackup:\n  bucket: {{endpoint: 'https://s3.lan', existingSecret: s, name: sensei-artifacts}}\n"
+
+
+def test_a_backup_bucket_of_the_same_name_is_another_one_on_another_endpoint(tmp_path: Path) -> None:
+    same = ON_THE_SAME
+    assert [item.path for item in problems(tmp_path / "same", same)] == ["backup.bucket.name"]
+    elsewhere = same.replace("'https://s3.lan'", "'https://other.lan'")
+    volume = "backup:\n  to: volume\n  bucket: {name: sensei-artifacts}\n"
+    for number, text in enumerate([elsewhere, volume, "backup: {enabled: false, bucket: {name: sensei-artifacts}}\n"]):
+        assert problems(tmp_path / str(number), text) == []
+
+
+def test_a_local_model_without_gpus_is_told_of(tmp_path: Path) -> None:
+    text = "llm: {provider: local, model: m, gpu: {enabled: false}}\n"
+    assert "llm.gpu.enabled" in [item.path for item in warnings(tmp_path, text)]
+    assert "llm.gpu.enabled" not in [item.path for item in warnings(tmp_path / "on", text.replace("false", "true"))]
 
 
 def test_no_licence(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+{{/*
+What the schema can't say, refused before anything is made. The console checks the same in the operator's files; this is for Helm alone.
+*/}}
+{{- define "sensei.guard" -}}
+{{- include "sensei.guard.key" (dict "of" .Values.license "path" "license" "key" "key" "secretKey" "license-key") }}
+{{- include "sensei.guard.key" (dict "of" .Values.llm "path" "llm" "key" "apiKey" "secretKey" "api-key") }}
+{{- include "sensei.guard.backup" . }}
+{{- end }}
+
+{{/* Input: dict of, path, key, secretKey. */}}
+{{- define "sensei.guard.key" -}}
+{{- $value := get .of .key }}
+{{- if regexMatch "[$][{][^}]*[}]" $value }}
+{{- fail (printf "%s.%s holds ${...}, which Helm takes as it stands: sensei fills it in; with Helm alone make a Secret with the key %s and name it in %s.existingSecret." .path .key .secretKey .path) }}
+{{- end }}
+{{- if and $value .of.existingSecret }}
+{{- fail (printf "%s.%s and %s.existingSecret are both set: the key would be written over a Secret of yours. Take one of them out." .path .key .path) }}
+{{- end }}
+{{- end }}
+
+{{- define "sensei.guard.backup" -}}
+{{- $b := .Values.backup }}
+{{- $s := .Values.storage }}
+{{- $own := or (not $b.bucket.endpoint) (and $s.external.enabled (eq (trimSuffix "/" $b.bucket.endpoint) (trimSuffix "/" $s.external.endpoint))) }}
+{{- if and $b.enabled (eq $b.to "bucket") $own (has $b.bucket.name (values $s.buckets)) }}
+{{- fail (printf "backup.bucket.name is %s, which is a bucket of the platform (storage.buckets): backups would lie among what they are of. Name a bucket of its own." $b.bucket.name) }}
+{{- end }}
+{{- end }}

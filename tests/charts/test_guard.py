@@ -1,0 +1,77 @@
+"""What only the templates can refuse: what a deployed store can't become (tests/cluster has a real cluster's part), and keys for Helm alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sensei_tui.cluster.target import Target
+from sensei_tui.helm.engine import open_engine
+from sensei_tui.helm.errors import HelmError
+from tests.charts.helpers import DIRECTORIES, NAMESPACE, render
+from tests.fixtures_cluster import running_cluster
+
+CHART = DIRECTORIES["sensei-deps"]
+Node = dict[str, Any]
+
+
+def minio(**changed: Any) -> Node:
+    return {"storage": {"minio": changed}}
+
+
+REFUSED: list[tuple[Node, str]] = [
+    (minio(replicas=4), "drivesPerReplica is 4 x 2, the object storage was made with 3 x 2"),
+    (minio(replicas=1), "drivesPerReplica is 1 x 2, the object storage was made with 3 x 2"),
+    (minio(drivesPerReplica=4), "drivesPerReplica is 3 x 4, the object storage was made with 3 x 2"),
+    ({"vectorDb": {"replicas": 1}}, "vectorDb.replicas is 1, the vector database has 3 pods"),
+    ({"redis": {"persistence": {"size": "20Gi"}}}, "redis.persistence.size is 20Gi, the volumes of sensei-redis were"),
+    (minio(persistence={"size": "20Gi"}), "storage.minio.persistence.size is 20Gi, the volumes of sensei-minio were"),
+    ({"global": {"storageClass": "other"}}, 'global.storageClass is "other", the volumes of sensei-'),
+]
+
+
+def test_refused_and_nothing_is_changed(tmp_path: Path) -> None:
+    with running_cluster(tmp_path / "cluster", "speed: 500") as cluster:
+        cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        path = f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets"
+        with open_engine(Target(str(cluster.kubeconfig), "", NAMESPACE)) as engine:
+            engine.install("sensei-deps", CHART, {}, timeout=30)
+            before = [item["metadata"]["generation"] for item in cluster.request("GET", path).body["items"]]
+            for values, told in REFUSED:
+                with pytest.raises(HelmError) as caught:
+                    engine.upgrade("sensei-deps", CHART, values, timeout=30)
+                assert told in str(caught.value), values
+            engine.upgrade("sensei-deps", CHART, {"vectorDb": {"replicas": 5}}, timeout=30)
+        assert [item["metadata"]["generation"] for item in cluster.request("GET", path).body["items"]][:3] == before[:3]
+
+
+OTHER = {"external": {"enabled": True, "endpoint": "https://s3.lan", "existingSecret": "a"}}
+ALONE: list[tuple[Node, str]] = [
+    ({"license": {"key": "${LICENSE_KEY}"}}, "license.key holds ${...}, which Helm takes as it stands"),
+    ({"llm": {"apiKey": "key-${A}"}}, "make a Secret with the key api-key and name it in llm.existingSecret"),
+    ({"license": {"key": "k", "existingSecret": "ours"}}, "license.key and license.existingSecret are both set"),
+    ({"llm": {"apiKey": "k", "existingSecret": "ours"}}, "llm.apiKey and llm.existingSecret are both set"),
+    ({"backup": {"bucket": {"name": "sensei-artifacts"}}}, "backup.bucket.name is sensei-artifacts"),
+    ({"storage": OTHER, "backup": {"bucket": {"name": "sensei-checkpoints", "endpoint": "https://s3.lan/", "existingSecret": "a"}}},
+     "backup.bucket.name is sensei-checkpoints"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "told"), ALONE)
+def test_refused_to_helm_alone(values: Node, told: str) -> None:
+    with pytest.raises(HelmError) as caught:
+        render(values)
+    assert told in str(caught.value)
+
+
+def test_keys_become_secrets_of_ours_alone() -> None:
+    found = render({"license": {"key": "k$1"}, "llm": {"provider": "anthropic", "apiKey": "$HOME"}})
+    assert {name: item["stringData"] for name, item in found.of("Secret").items()} == {
+        "sensei-license": {"license-key": "k$1"}, "sensei-llm": {"api-key": "$HOME"}}  # fmt: skip
+
+
+def test_a_bucket_of_the_same_name_elsewhere_is_taken() -> None:
+    bucket = {"name": "sensei-artifacts", "endpoint": "https://other.lan", "existingSecret": "a"}
+    assert render({"storage": OTHER, "backup": {"bucket": bucket}}).of("CronJob")
