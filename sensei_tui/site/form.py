@@ -46,15 +46,12 @@ def form() -> tuple[Group, ...]:
     """Every group, in the order of the schema's `x-groups`."""
     root = schema()
     fields: dict[str, list[Field]] = {name: [] for name in root["x-groups"]}
-    about: dict[str, str] = {}
     for path, sub in settings():
         group = _group(path, root)
-        fields[group].append(_field(path, sub, root))
-        top = root["properties"][path.partition(".")[0]]
-        if top.get("x-group") == group:
-            about.setdefault(group, top.get("description", ""))
+        fields[group].append(_field(path, sub, root, group))
     return tuple(
-        Group(name.lower().replace(" ", "-"), name, about.get(name, ""), tuple(found)) for name, found in fields.items()
+        Group(name.lower().replace(" ", "-"), name, about, tuple(fields[name]))
+        for name, about in root["x-groups"].items()
     )
 
 
@@ -84,10 +81,10 @@ def _group(path: str, root: Schema) -> str:
     return str(found)
 
 
-def _field(path: str, sub: Schema, root: Schema) -> Field:
+def _field(path: str, sub: Schema, root: Schema, group: str) -> Field:
     return Field(
         path=path,
-        title=_title(path, sub, root),
+        title=_title(path, sub, root, group),
         description=sub.get("description", ""),
         kind=_kind(sub),
         default=sub.get("default"),
@@ -105,14 +102,19 @@ def _unit(sub: Schema) -> str:
     return "" if unit in ("bytes", "cores") else unit
 
 
-def _title(path: str, sub: Schema, root: Schema) -> str:
-    """The setting's own title, after the title of the part it belongs to where that is not the group itself."""
-    keys = path.split(".")
-    parent = root
-    for key in keys[:-1]:
-        parent = parent["properties"][key]
-    deep = len(keys) > 2 and "external" not in keys[:-1] and parent.get("title")
-    return f"{parent['title']}: {sub['title']}" if deep else str(sub["title"])
+_PLAIN = ("Image", "Resources")
+"""Parts whose settings say by themselves what they are: `KORA: Memory`, `KORA: Tag`."""
+
+
+def _title(path: str, sub: Schema, root: Schema, group: str) -> str:
+    """The setting's own title, after that of the innermost part it belongs to, where that is not the group itself."""
+    parts, parent = [], root
+    for name in path.split(".")[:-1]:
+        parent = parent["properties"][name]
+        if name != "external" and parent.get("title") not in (*_PLAIN, group, None):
+            parts.append(str(parent["title"]))
+    title = str(sub["title"])
+    return title if not parts or parts[-1] in title else f"{parts[-1]}: {title}"
 
 
 def _kind(sub: Schema) -> str:

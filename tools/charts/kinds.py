@@ -156,7 +156,7 @@ def image(registry: str, repository: str, tag: str = "", *, pattern: str = "", t
     )  # fmt: skip
 
 
-def artifact(description: str, repository: str, empty: str, *, when: When) -> Node:
+def artifact(title: str, description: str, repository: str, empty: str, *, when: When) -> Node:
     """An OCI artifact; `empty` says which repository an empty one means."""
     # Images without a registry are the nodes' affair; an artifact is fetched by us, from somewhere.
     source = _source("the artifact", "registry.sensei.ai", repository, REGISTRY.removeprefix("^$|"))
@@ -165,7 +165,7 @@ def artifact(description: str, repository: str, empty: str, *, when: When) -> No
                                  "pattern": f"^$|{REPOSITORY}"}  # fmt: skip
     tag = text("Tag", "Version of the artifact; empty means the chart's appVersion. 'latest' is refused.",
                pattern="^$|^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$") | {"not": {"const": "latest"}}  # fmt: skip
-    return group("Artifact", description, shown_in="Advanced", when=when, **source, tag=tag,
+    return group(title, description, shown_in="Advanced", when=when, **source, tag=tag,
                  digest=_digest("the artifact"))  # fmt: skip
 
 

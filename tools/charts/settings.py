@@ -33,8 +33,21 @@ from tools.charts.kinds import (
     volume_size,
 )
 
-GROUPS = ("Global", "License", "Control plane", "Data plane", "PostgreSQL", "Redis", "Storage", "Vector DB", "LLM",
-          "Patterns", "Backup", "Access", "Advanced")  # fmt: skip
+GROUPS = {
+    "Global": "Settings of the whole installation.",
+    "License": "The license of this installation.",
+    "Control plane": "Dashboard, API, Orchestration and Pattern Library.",
+    "Data plane": "MABA, KORA, AMANI, Workers and Agents.",
+    "PostgreSQL": "The metadata store.",
+    "Redis": "Cache and messages.",
+    "Storage": "Object storage for checkpoints and artifacts.",
+    "Vector DB": "The vector database of the pattern library.",
+    "LLM": "The language model.",
+    "Patterns": "Where the pattern library's content comes from.",
+    "Backup": "Backups of the database, the objects and the vectors.",
+    "Access": "Who reaches the dashboard, and how: Ingress, Gateway, network policies.",
+    "Advanced": "Images, CPU and memory of each part, and the Secret of the bundled stores' passwords.",
+}  # fmt: skip
 POSTGRESQL_MAJORS = (17, 18)
 """Major versions of PostgreSQL whose images the chart knows; the first is the default."""
 _OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
@@ -293,7 +306,7 @@ def _llm() -> Node:
                                    "default runtime.", when=gpu),
         ),
         load=switch("Fetch the model", loading, True, when=local),
-        artifact=artifact("The OCI artifact that holds the model's files.", "", "sensei/models/ and the model's name, "
+        artifact=artifact("Model", "The OCI artifact that holds the model's files.", "", "sensei/models/ and the model's name, "
                           "in small letters", when=local),
         image=image("docker.io", "vllm/vllm-openai", "v0.15.1"), resources=resources("8", "64Gi"),
         shmSize=memory_size("Shared memory", "Size of /dev/shm, which the GPUs of one model talk through.", "16Gi", when=local),
@@ -315,7 +328,7 @@ def _patterns() -> Node:
                           "mounted there.", pattern="^$|^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", examples=["/data/patterns"],
                           form="an absolute path, no '..', not of the system (/etc, /tmp, /usr, /var, ...), as /data/patterns",
                           when=local) | {"not": {"pattern": _SYSTEM}},
-        artifact=artifact("The OCI artifact that holds the snapshot's files.", "sensei/pattern-library", "", when=local),
+        artifact=artifact("Snapshot", "The OCI artifact that holds the snapshot's files.", "sensei/pattern-library", "", when=local),
     )  # fmt: skip
 
 

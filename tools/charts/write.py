@@ -38,7 +38,7 @@ def schema() -> Node:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of Sensei",
         "description": "One set of values serves both charts, dependencies and sensei-full.", "type": "object",
-        "additionalProperties": False, "x-groups": list(GROUPS), "properties": settings,
+        "additionalProperties": False, "x-groups": GROUPS, "properties": settings,
         "required": always(settings), "allOf": rules(),
     }  # fmt: skip
 
