@@ -147,6 +147,11 @@ GARBAGE = [
     case("a pod that matches is adopted", objects(pod("stray", labels={"app": "web", "pod-template-hash": "x"})),
          objects(deployment(1)), until(WEB, available(1)), conditions(WEB),
          part("pods/stray", lambda body: body["metadata"].get("ownerReferences"))),
+    case("pods of a stateful set that went are adopted", objects(stateful_set(2)), until(DB, all_ready(2)),
+         given(delete(DB, {"propagationPolicy": "Orphan"})), until(DB, gone), objects(stateful_set(2)), until(DB, all_ready(2)),
+         part("pods/db-0", lambda body: body["metadata"]["ownerReferences"][0]["kind"])),
+    case("a pod of another name is no stateful set's", objects(pod("stray", labels={"app": "db"})), objects(stateful_set(1)),
+         until(DB, all_ready(1)), part("pods/stray", lambda body: body["metadata"].get("ownerReferences"))),
     case("an object whose owner never was goes", objects(
         '{apiVersion: v1, kind: ConfigMap, metadata: {name: lost, ownerReferences: [{apiVersion: v1, kind: ConfigMap, '
         'name: none, uid: 5b9b8a4e-8d34-4c6e-9a0b-5e1f0a3f9a11}]}}'),

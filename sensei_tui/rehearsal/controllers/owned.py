@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -44,10 +45,12 @@ def owned(world: World, kind: Kind, owner: Object) -> list[Object]:
     return [item for item in found if (controller_of(item) or {}).get("uid") == uid]
 
 
-def adopt(world: World, kind: Kind, owner_kind: Kind, owner: Object) -> None:
-    """Take over objects that match the selector and have no controller."""
+def adopt(world: World, kind: Kind, owner_kind: Kind, owner: Object, name: str = "") -> None:
+    """Take over objects that match the selector, and the expression `name`, and have no controller."""
     matches = label_matcher(selector_text(owner["spec"].get("selector") or {}))
     for item in list(world.store.select(kind, owner["metadata"]["namespace"])):
+        if not re.fullmatch(name or ".*", item["metadata"]["name"]):
+            continue
         if matches(item) and controller_of(item) is None and "deletionTimestamp" not in item["metadata"]:
             world.change(kind, item, lambda new: _own(new, reference(owner_kind, owner)))
 

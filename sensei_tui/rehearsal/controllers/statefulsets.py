@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from sensei_tui.rehearsal import kinds
@@ -34,6 +35,7 @@ class StatefulSets:
             return None
         revision = history.keep(self._world, STATEFUL_SET, stateful_set, "controller.kubernetes.io/hash")
         if "deletionTimestamp" not in stateful_set["metadata"]:
+            owned.adopt(self._world, POD, STATEFUL_SET, stateful_set, rf"{re.escape(name)}-\d+")
             self._step(stateful_set, revision)
         return self._report(stateful_set, revision)
 
