@@ -1,0 +1,1 @@
+"""Bundles: images, charts and patterns in one archive that is read in place."""

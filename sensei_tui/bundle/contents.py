@@ -1,0 +1,100 @@
+"""`bundle.json`: what is in a bundle, and for what it is."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sensei_tui.base.errors import ExitCode, SenseiError
+from sensei_tui.bundle.archive import Archive
+from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.oci import DIGEST
+
+FORMAT = 1
+CONTENTS = "bundle.json"
+SUMS = "SHA256SUMS"
+BLOBS = "blobs/sha256/"
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """An image, or an artifact: something with a name in a registry."""
+
+    name: str
+    """`registry.sensei.ai/sensei/kora:1.0.0`, as it stands in the pod; a chart's is `sensei/charts/NAME:VERSION`."""
+    kind: str
+    """`image`, `artifact` or `chart`."""
+    digest: str
+    media_type: str
+    size: int
+    """Bytes of everything below it; what it shares with others is counted in each."""
+    used_by: tuple[str, ...] = ()
+    cuda: str = ""
+    """NVIDIA_REQUIRE_CUDA of the image: which drivers it runs with."""
+
+
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
+    """A packed chart in `charts/`."""
+
+    name: str
+    version: str
+    file: str
+
+
+class Left(msgspec.Struct, frozen=True):
+    """A blob that the site has already."""
+
+    digest: str
+    size: int
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The whole of it. Times are ISO 8601 in UTC; sizes are bytes."""
+
+    format: int = FORMAT
+    product: str = "sensei"
+    version: str
+    created: str
+    """Of the newest image: the same images give the same bundle."""
+    kubernetes: str
+    """`>=1.30.0-0`: kubeVersion of the charts."""
+    upgrade_from: str = ""
+    """Versions that may be upgraded to this one; empty: any."""
+    platforms: tuple[str, ...]
+    charts: tuple[Chart, ...]
+    items: tuple[Item, ...]
+    blobs: int
+    size: int
+    """Of all blobs in the bundle, each once."""
+    since: str = ""
+    """Version of the bundle that the site has: this one is a difference to it."""
+    left: tuple[Left, ...] = ()
+
+
+class NewerBundle(SenseiError):
+    """Made by a later version of this program."""
+
+    code = "newer-bundle"
+    exit_code = ExitCode.FINDING
+
+
+def read_contents(archive: Archive) -> Contents:
+    """Raises BadBundle, NewerBundle."""
+    where, content = f"{archive.path}: {CONTENTS}", archive.text(CONTENTS)
+    try:
+        head = msgspec.json.decode(content)
+        if isinstance(head, dict) and isinstance(head.get("format"), int) and head["format"] > FORMAT:
+            raise NewerBundle(
+                f"The bundle has format {head['format']}; this program knows {FORMAT}.", where=where,
+                remedy="Use the sensei that came with it.",
+            )  # fmt: skip
+        found = msgspec.json.decode(content, type=Contents)
+    except msgspec.DecodeError as error:
+        raise BadBundle("What is in the bundle can't be read.", where=where, why=str(error)) from None
+    for digest in (*(item.digest for item in found.items), *(item.digest for item in found.left)):
+        if not DIGEST.fullmatch(digest):
+            raise BadBundle("The bundle names something without a valid digest.", where=where, why=digest[:80])
+    return found
+
+
+def blob_name(digest: str) -> str:
+    """`blobs/sha256/HEX`."""
+    return BLOBS + digest.partition(":")[2]

@@ -1,0 +1,261 @@
+"""Making a bundle: what goes in is known, to the byte, before the first one is written."""
+
+from __future__ import annotations
+
+import calendar
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sensei_tui.base.errors import SenseiError
+from sensei_tui.bundle.archive import (
+    INDEX,
+    Archive,
+    Entry,
+    File,
+    Gzip,
+    Plain,
+    Shape,
+    end_span,
+    entry_span,
+    index_text,
+    write_end,
+    write_entry,
+)
+from sensei_tui.bundle.contents import CONTENTS, SUMS, Contents, Item, Left, blob_name
+from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Document, encoded, index_of
+from sensei_tui.bundle.pool import Blob, Pool, checked, reachable
+
+SCRIPT, LIST, README = "load-images.sh", "images.list", "README.txt"
+SHAPES: Mapping[str, Shape] = {"tar.gz": Gzip(), "tar": Plain()}
+EPOCH = 315532800
+"""1980-01-01: the oldest time that every file system can hold (FAT)."""
+
+
+class DiskFull(SenseiError):
+    """There is no room for the bundle."""
+
+    code = "disk-full"
+
+
+@dataclass
+class Build:
+    """A bundle that could be written."""
+
+    pool: Pool
+    contents: Contents
+    files: dict[str, bytes] = field(default_factory=dict)
+    """The small files before the blobs, in their order."""
+
+    @property
+    def blobs(self) -> list[Blob]:
+        """Those that it holds, in the order in which they are written."""
+        left = {item.digest for item in self.contents.left}
+        return [self.pool.blobs[digest] for digest in sorted(self.pool.blobs) if digest not in left]
+
+    @property
+    def entries(self) -> list[tuple[str, int]]:
+        """Name and size of everything after the index, in order."""
+        small = [(name, len(content)) for name, content in self.files.items()]
+        return [*small, *((blob_name(blob.digest), blob.size) for blob in self.blobs)]
+
+    @property
+    def when(self) -> int:
+        """`created`, in seconds since 1970."""
+        return calendar.timegm(time.strptime(self.contents.created, "%Y-%m-%dT%H:%M:%SZ"))
+
+
+Progress = Callable[[int, int, str], None]
+"""Bytes done, bytes in all, and what is being written."""
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """Tells nobody."""
+
+
+def add_files(build: Build, charts: Mapping[str, bytes]) -> None:
+    """Everything that is small: what is in it, the charts, and what other programs read a bundle by."""
+    roots = [(item, build.pool.documents[item.digest]) for item in build.contents.items]
+    build.files = {
+        CONTENTS: msgspec.json.format(encoded(build.contents), indent=1) + b"\n",
+        SUMS: b"",
+        README: _packaged(README),
+        SCRIPT: _packaged(SCRIPT),
+        LIST: upload_list(build.pool, build.contents.items).encode(),
+        "oci-layout": b'{"imageLayoutVersion": "1.0.0"}\n',
+        "index.json": index_of(tuple(_named(item, document) for item, document in roots)),
+        "manifest.json": encoded([_docker(build.pool, item) for item, _ in roots if item.kind == "image"]),
+        **{f"charts/{name}": content for name, content in sorted(charts.items())},
+    }
+    sums = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in build.files.items() if name != SUMS]
+    sums += [f"{blob.digest.partition(':')[2]}  {blob_name(blob.digest)}\n" for blob in build.blobs]
+    build.files[SUMS] = "".join(sums).encode()
+
+
+def _packaged(name: str) -> bytes:
+    return resources.files("sensei_tui.bundle").joinpath("carried", name).read_bytes()
+
+
+def _named(item: Item, document: Document) -> Descriptor:
+    notes = {REF_NAME: item.name, CONTAINERD_NAME: item.name} if item.kind == "image" else {REF_NAME: item.name}
+    return msgspec.structs.replace(document.descriptor(), annotations=notes)
+
+
+def _docker(pool: Pool, item: Item) -> dict[str, Any]:
+    """An image as `docker load` finds it: the first platform's."""
+    document = pool.documents[item.digest]
+    while document.is_index:
+        document = pool.documents[document.children[0].digest]
+    config, *layers = (blob_name(child.digest) for child in document.children)
+    return {"Config": config, "RepoTags": [item.name.partition("@")[0]], "Layers": layers}
+
+
+def upload_list(pool: Pool, items: Iterable[Item]) -> str:
+    """What a script uploads, in an order that registries take: blobs, then manifests, then the name.
+
+    `image NAME`, `blob HEX SIZE`, `manifest HEX MEDIATYPE`; the last manifest of an image is what its name stands for.
+    """
+    lines: list[str] = []
+    for item in items:
+        lines.append(f"image {item.name}")
+        for digest in reachable(pool.documents, item.digest):
+            document = pool.documents.get(digest)
+            told = f"manifest {digest[7:]} {document.media_type}" if document else ""
+            lines.append(told or f"blob {digest[7:]} {pool.blobs[digest].size}")
+    return "\n".join(lines) + "\n"
+
+
+def newest(times: Iterable[str]) -> str:
+    """The latest of some RFC 3339 times, whole seconds in UTC; SOURCE_DATE_EPOCH where that is set."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    seconds = [int(given)] if given.isdigit() else [*map(_seconds, times)]
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max([EPOCH, *seconds])))
+
+
+def _seconds(text: str) -> int:
+    found = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)", text)
+    with suppress(ValueError):
+        return calendar.timegm(time.strptime(found[1], "%Y-%m-%dT%H:%M:%S")) if found else 0
+    return 0
+
+
+def leave_out(pool: Pool, known: Mapping[str, int]) -> tuple[Left, ...]:
+    """Blobs that the site has by its inventory; manifests are always carried."""
+    there = sorted(digest for digest in pool.blobs if digest in known and digest not in pool.documents)
+    return tuple(Left(digest, pool.blobs[digest].size) for digest in there)
+
+
+# Writing.
+
+
+def file_size(build: Build, shape: Shape) -> int:
+    """Bytes of the finished file."""
+    text = index_text(build.entries)
+    return sum(entry_span(shape, size) for size in (len(text), *(size for _, size in build.entries))) + end_span(shape)
+
+
+def write_bundle(build: Build, output: Path, shape: Shape, on_progress: Progress = silent) -> int:
+    """Write it, or finish what was begun: whole files of an earlier try are kept. Returns the bytes of the file.
+
+    Raises DiskFull, BadBundle where a source's blob is not what its digest says, SenseiError, OSError.
+    """
+    part, total = output.with_name(f"{output.name}.part"), file_size(build, shape)
+    done = _begun(build, part, shape)
+    _check_room(part, total - done)
+    file = os.open(part, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.ftruncate(file, done)
+        os.lseek(file, done, os.SEEK_SET)
+        _write(file, build, shape, done, total, on_progress)
+        os.fsync(file)
+    except OSError as error:
+        raise DiskFull(
+            "The bundle can't be written.", where=str(part), why=error.strerror or str(error),
+            remedy="Make room; the same command then goes on where it stopped.",
+        ) from None  # fmt: skip
+    finally:
+        os.close(file)
+    part.replace(output)
+    return total
+
+
+def _write(file: int, build: Build, shape: Shape, done: int, total: int, on_progress: Progress) -> None:
+    at = 0
+    for entry, content in _parts(build):
+        span = entry_span(shape, entry.size)
+        if at >= done:
+            on_progress(at, total, entry.name)
+            write_entry(file, shape, entry, _told(content(), at, total, entry.name, on_progress), build.when)
+        at += span
+    write_end(file, shape)
+    on_progress(total, total, "")
+
+
+def _parts(build: Build) -> Iterator[tuple[Entry, Callable[[], Iterator[memoryview]]]]:
+    text = index_text(build.entries)
+    for name, content in {INDEX: text, **build.files}.items():
+        yield Entry(name, len(content)), lambda content=content: iter([memoryview(content)])  # type: ignore[misc]
+    for blob in build.blobs:
+        name = blob_name(blob.digest)
+        yield Entry(name, blob.size), lambda blob=blob, name=name: checked(blob, name)  # type: ignore[misc]
+
+
+def _told(content: Iterator[memoryview], at: int, total: int, what: str, on_progress: Progress) -> Iterator[memoryview]:
+    for piece in content:
+        yield piece
+        at += len(piece)
+        on_progress(at, total, what)
+
+
+def _begun(build: Build, part: Path, shape: Shape) -> int:
+    """Bytes of an earlier try of the same bundle that are whole files; 0 where there are none."""
+    try:
+        size = part.stat().st_size
+        text = index_text(build.entries)
+        with part.open("rb") as file:
+            head = b"".join(
+                bytes(piece) for piece in shape.read(file.fileno(), shape.span(512), len(text), 0, len(text))
+            )
+    except (OSError, ValueError):
+        return 0
+    at = 0
+    for length in (len(text), *(length for _, length in build.entries)):
+        if at + entry_span(shape, length) > size:
+            break
+        at += entry_span(shape, length)
+    return at if head == text else 0
+
+
+def _check_room(part: Path, needed: int) -> None:
+    stats = os.statvfs(part.parent)
+    free = stats.f_bavail * stats.f_frsize
+    if free < needed:
+        raise DiskFull(
+            "There is not enough room for the bundle.", where=str(part.parent),
+            why=f"{needed:,} bytes are needed, {free:,} are free", remedy="Make room, or name another --output.",
+        )  # fmt: skip
+
+
+def inventory(archive: Archive) -> dict[str, int]:
+    """Digest -> size of the blobs that a site has once this bundle is loaded, its own base included."""
+    found = {
+        f"sha256:{name.rpartition('/')[2]}": entry.size
+        for name, entry in archive.entries.items()
+        if name.startswith("blobs/sha256/")
+    }
+    if not found:
+        raise BadBundle("The bundle has no blobs.", where=str(archive.path))
+    return found
+
+
+__all__ = ["Build", "File", "add_files", "file_size", "inventory", "leave_out", "newest", "silent", "write_bundle"]

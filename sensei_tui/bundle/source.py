@@ -1,0 +1,84 @@
+"""Where images come from, and which parts of each are taken."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from sensei_tui.base.errors import ExitCode, SenseiError
+from sensei_tui.bundle.oci import ATTESTED, Descriptor, Document, index_of, read_document
+from sensei_tui.bundle.pool import Pool, Reader
+
+PLATFORM = "linux/amd64"
+"""Taken where nothing else is asked for: the vendor's requirements name x86_64 GPUs and nodes."""
+
+
+class NotThere(SenseiError):
+    """The source has no such image, or not for this platform."""
+
+    code = "not-there"
+    exit_code = ExitCode.FINDING
+
+
+class Source(ABC):
+    """A registry, a Docker engine, an OCI layout. Names are those that stand in the pods."""
+
+    @abstractmethod
+    def root(self, name: str) -> Document:
+        """What the name stands for. Raises NotThere, SenseiError."""
+
+    @abstractmethod
+    def document(self, name: str, wanted: Descriptor) -> Document:
+        """A manifest of that image. Raises BadBundle where it is another, SenseiError."""
+
+    @abstractmethod
+    def blob(self, name: str, wanted: Descriptor) -> Reader:
+        """How a blob of that image is read; what comes is compared with its digest by who reads. Raises SenseiError."""
+
+    def referrers(self, name: str, digest: str) -> tuple[Descriptor, ...]:
+        """Manifests about that one: signatures, SBOMs. Raises SenseiError."""
+        return ()
+
+
+def take(source: Source, name: str, platforms: tuple[str, ...], pool: Pool) -> Descriptor:
+    """An image with everything below it into the pool. Raises NotThere, BadBundle, SenseiError."""
+    root = chosen(source.root(name), name, platforms)
+    _below(source, name, root, pool)
+    for digest in (root.digest, *(child.digest for child in root.children if root.is_index)):
+        for item in source.referrers(name, digest):
+            _below(source, name, source.document(name, item), pool)
+    return root.descriptor()
+
+
+def _below(source: Source, name: str, document: Document, pool: Pool) -> None:
+    if document.digest in pool.documents:
+        return
+    for child in document.children:
+        if document.is_index:
+            _below(source, name, source.document(name, child), pool)
+        else:
+            pool.add(child.digest, child.size, source.blob(name, child))
+    pool.add_document(document)
+
+
+def chosen(root: Document, name: str, platforms: tuple[str, ...]) -> Document:
+    """The image for these platforms: its own index where they are all or a digest is asked for, else a smaller one."""
+    if not root.is_index or "@" in name:
+        return root
+    kept = _kept(root.children, platforms)
+    missing = [wanted for wanted in platforms if not any(_is(item, wanted) for item in kept)]
+    if missing:
+        there = ", ".join(sorted({str(item.platform) for item in root.children if item.platform})) or "none told"
+        raise NotThere(f"Image {name} is not there for {', '.join(missing)}.", why=f"it is there for: {there}")
+    if len(kept) == len(root.children):
+        return root
+    return read_document(index_of(kept, root.media_type), root.media_type, name)
+
+
+def _kept(children: tuple[Descriptor, ...], platforms: tuple[str, ...]) -> tuple[Descriptor, ...]:
+    """Those of the platforms, and what tells something about them."""
+    images = {item.digest for item in children if any(_is(item, wanted) for wanted in platforms)}
+    return tuple(item for item in children if item.digest in images or item.annotations.get(ATTESTED) in images)
+
+
+def _is(item: Descriptor, wanted: str) -> bool:
+    return item.platform is not None and item.platform.fits(wanted)

@@ -1,0 +1,143 @@
+"""gzip whose content is stored and not compressed: every gzip reads it, and we read any byte of it where it lies.
+
+Image layers are compressed already; compressing them again saves at most 3 % and costs ten times the time. Each part
+(a tar header, a file's content, its padding) is one gzip member (RFC 1952) of stored deflate blocks (RFC 1951, 3.2.4)
+of exactly `BLOCK` bytes, the last one shorter; so where a byte lies follows from the member's place alone.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+BLOCK: Final = 65535
+"""Bytes in a stored block: the most that its 16-bit length can say."""
+FRAME: Final = 5
+"""A stored block's header: one byte, its length, the length's complement."""
+HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+"""A member's header without name, time or system: the same content gives the same bytes."""
+TAIL: Final = 8
+_FULL: Final = b"\x00\xff\xff\x00\x00"
+AT_ONCE: Final = 64
+"""Blocks that are read or written in one call: 4 MiB."""
+
+
+def member_size(size: int) -> int:
+    """Bytes of a member around `size` bytes of content."""
+    return len(HEAD) + _blocks(size) * FRAME + size + TAIL
+
+
+def place(start: int, offset: int) -> int:
+    """Where byte `offset` of the content lies whose member begins at `start`."""
+    return start + len(HEAD) + offset // BLOCK * (BLOCK + FRAME) + FRAME + offset % BLOCK
+
+
+def _blocks(size: int) -> int:
+    return max(1, -(-size // BLOCK))
+
+
+def _frame(size: int, last: bool) -> bytes:
+    return bytes([last]) + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little")
+
+
+def written(file: int, size: int, content: Iterable[memoryview]) -> int:
+    """Write one member of exactly `size` bytes to a descriptor. Returns its bytes. Raises OSError, ValueError."""
+    _all(file, [HEAD])
+    left, check = size, 0
+    for group in _groups(content, size):
+        parts: list[bytes | memoryview] = []
+        for block in group:
+            check = zlib.crc32(block, check)
+            left -= len(block)
+            parts += [_FULL if len(block) == BLOCK and left else _frame(len(block), not left), block]
+        _all(file, parts)
+    if left:
+        raise ValueError(f"{left} bytes are missing")
+    _all(file, [check.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")])
+    return member_size(size)
+
+
+def _groups(content: Iterable[memoryview], size: int) -> Iterator[list[memoryview]]:
+    """Whole blocks of what comes in pieces of any size; an empty block where there is nothing."""
+    if not size:
+        yield [memoryview(b"")]
+        return
+    carry = bytearray()
+    for piece in content:
+        view = memoryview(piece)
+        if carry:
+            wanted = BLOCK - len(carry)
+            carry += view[:wanted]
+            view = view[wanted:]
+            if len(carry) < BLOCK:
+                continue
+            yield [memoryview(bytes(carry))]
+            carry.clear()
+        whole = len(view) - len(view) % BLOCK
+        for start in range(0, whole, BLOCK * AT_ONCE):
+            stop = min(whole, start + BLOCK * AT_ONCE)
+            yield [view[at : at + BLOCK] for at in range(start, stop, BLOCK)]
+        carry += view[whole:]
+    if carry:
+        yield [memoryview(carry)]
+
+
+def _all(file: int, parts: list[bytes | memoryview]) -> None:
+    """writev may write less than it was given."""
+    left = [part for part in parts if len(part)]
+    while left:
+        done = os.writev(file, left[: 2 * AT_ONCE])
+        while left and done >= len(left[0]):
+            done -= len(left.pop(0))
+        if done:
+            left[0] = memoryview(left[0])[done:]
+
+
+class Damaged(ValueError):
+    """What lies there is not what this module wrote."""
+
+
+def content(file: int, start: int, size: int, first: int = 0, last: int | None = None) -> Iterator[memoryview]:
+    """Bytes `first` to `last` of the member at `start` in pieces of at most `BLOCK`. Raises Damaged, OSError.
+
+    A piece is good until the next one is asked for. Every frame on the way is looked at: a length that was changed is
+    found before a wrong byte is given out.
+    """
+    stop = size if last is None else last
+    at, buffer = first, bytearray(AT_ONCE * (BLOCK + FRAME))
+    while at < stop:
+        number = at // BLOCK
+        count = min(AT_ONCE, -(-stop // BLOCK) - number)
+        begin = place(start, number * BLOCK) - FRAME
+        view = memoryview(buffer)[: _span(number, count, size)]
+        _fill(file, view, begin)
+        yield from _pieces(view, number, size, at, stop)
+        at = min(stop, (number + count) * BLOCK)
+
+
+def _span(number: int, count: int, size: int) -> int:
+    """Bytes of `count` blocks from this one on, with their frames."""
+    return min(count * BLOCK, size - number * BLOCK) + count * FRAME
+
+
+def _pieces(view: memoryview, number: int, size: int, at: int, stop: int) -> Iterator[memoryview]:
+    here = 0
+    while here < len(view):
+        held = min(BLOCK, size - number * BLOCK)
+        if bytes(view[here : here + FRAME]) != _frame(held, (number + 1) * BLOCK >= size):
+            raise Damaged(f"block {number} has another length")
+        low, high = max(0, at - number * BLOCK), min(held, stop - number * BLOCK)
+        yield view[here + FRAME + low : here + FRAME + high]
+        here += FRAME + held
+        number += 1
+
+
+def _fill(file: int, view: memoryview, offset: int) -> None:
+    done = 0
+    while done < len(view):
+        got = os.preadv(file, [view[done:]], offset + done)
+        if not got:
+            raise Damaged("the file ends too early")
+        done += got
