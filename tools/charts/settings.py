@@ -11,7 +11,9 @@ from tools.charts.kinds import (
     HOST,
     HOST_PORT,
     NAME,
+    NETWORK,
     REGISTRY,
+    SYSTEM,
     URL,
     Node,
     When,
@@ -37,10 +39,6 @@ GROUPS = ("Global", "License", "Control plane", "Data plane", "PostgreSQL", "Red
           "Patterns", "Backup", "Access", "Advanced")  # fmt: skip
 POSTGRESQL_MAJORS = (17, 18)
 """Major versions of PostgreSQL whose images the chart knows; the first is the default."""
-_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
-_CIDR = rf"^({_OCTET}(\.{_OCTET}){{3}}/(3[0-2]|[12]?[0-9])|([0-9A-Fa-f]{{0,4}}:){{2,7}}[0-9A-Fa-f]{{0,4}}/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
-_SYSTEM = "^/(bin|boot|dev|etc|home|lib|lib32|lib64|opt|proc|root|run|sbin|sys|tmp|usr|var)(/|$)"
-"""Directories that an image has its own files in: the snapshot's volume would hide them."""
 _OURS = "registry.sensei.ai"
 _KEY = ("sensei takes ${{NAME}} from the environment and makes a Kubernetes Secret of the key before Helm runs, which never "
         "sees it. Helm alone would keep it in its release: name a Secret in {} there, and not both.")  # fmt: skip
@@ -314,7 +312,7 @@ def _patterns() -> Node:
         snapshotPath=text("Snapshot path", "Directory inside the Pattern Library pod that holds the snapshot. A volume is "
                           "mounted there.", pattern="^$|^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", examples=["/data/patterns"],
                           form="an absolute path, no '..', not of the system (/etc, /tmp, /usr, /var, ...), as /data/patterns",
-                          when=local) | {"not": {"pattern": _SYSTEM}},
+                          when=local) | {"not": {"pattern": SYSTEM}},
         artifact=artifact("The OCI artifact that holds the snapshot's files.", "sensei/pattern-library", "", when=local),
     )  # fmt: skip
 
@@ -379,7 +377,7 @@ def _gateway() -> Node:
 
 def _network_policy() -> Node:
     on = {"networkPolicy.enabled": True}
-    network = {"type": "string", "pattern": _CIDR, "x-form": "a network (CIDR), as 10.20.0.0/16 or fd00:20::/64"}
+    network = {"type": "string", "pattern": NETWORK, "x-form": "a network (CIDR), as 10.20.0.0/16 or fd00:20::/64"}
     namespace = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}
     return group(
         "Network policies", "What may talk to the pods.", shown_in="Access",
