@@ -125,6 +125,17 @@ def pairs(title: str, description: str, example: str, *, when: When | None = Non
     return several(title, description, items, example, when=when)
 
 
+def toleration() -> Node:
+    """Core v1 Toleration: an item of a list, so without a title."""
+    words = {"type": "string"}
+    form = "a toleration, as {key: sensei, operator: Exists, effect: NoSchedule}"
+    return {"type": "object", "additionalProperties": False, "x-form": form, "properties": {
+        "key": words, "operator": {"type": "string", "enum": ["Exists", "Equal"]}, "value": words,
+        "effect": {"type": "string", "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]},
+        "tolerationSeconds": {"type": "integer"},
+    }}  # fmt: skip
+
+
 def memory_size(title: str, description: str, default: str, *, when: When | None = None) -> Node:
     """Bytes of memory, as Kubernetes writes them."""
     return text(title, description, default, when=when, pattern=MEMORY, unit="bytes",

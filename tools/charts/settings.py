@@ -31,6 +31,7 @@ from tools.charts.kinds import (
     several,
     switch,
     text,
+    toleration,
     volume,
     volume_size,
 )
@@ -40,8 +41,8 @@ GROUPS = ("Global", "License", "Control plane", "Data plane", "PostgreSQL", "Red
 POSTGRESQL_MAJORS = (17, 18)
 """Major versions of PostgreSQL whose images the chart knows; the first is the default."""
 _OURS = "registry.sensei.ai"
-_KEY = ("sensei takes ${{NAME}} from the environment and makes a Kubernetes Secret of the key before Helm runs, which never "
-        "sees it. Helm alone would keep it in its release: name a Secret in {} there, and not both.")  # fmt: skip
+_KEY = ("sensei takes ${NAME} from the environment and makes a Kubernetes Secret of the key before Helm runs, which never "
+        "sees it. Helm alone would keep it in its release: name a Secret in existingSecret there, and not both.")  # fmt: skip
 
 
 def tree() -> dict[str, Node]:
@@ -78,27 +79,16 @@ def _global() -> Node:
                       "or required, so that a pod waits rather than share a node.", "preferred", "preferred", "required"),
         nodeSelector=pairs("Node labels", "Labels, name=value, of the nodes that pods may run on. Empty: any node.",
                            "[disk=ssd]"),
-        tolerations=several("Tolerations", "Taints that pods tolerate, as in a pod.", _toleration(),
+        tolerations=several("Tolerations", "Taints that pods tolerate, as in a pod.", toleration(),
                             "[{key: sensei, operator: Exists, effect: NoSchedule}]"),
     )  # fmt: skip
-
-
-def _toleration() -> Node:
-    """Core v1 Toleration; no setting of its own, so no title."""
-    words = {"type": "string"}
-    form = "a toleration, as {key: sensei, operator: Exists, effect: NoSchedule}"
-    return {"type": "object", "additionalProperties": False, "x-form": form, "properties": {
-        "key": words, "operator": {"type": "string", "enum": ["Exists", "Equal"]}, "value": words,
-        "effect": {"type": "string", "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]},
-        "tolerationSeconds": {"type": "integer"},
-    }}  # fmt: skip
 
 
 def _license() -> Node:
     return group(
         "License", "The license of this installation.", shown_in="License",
         organization=text("Organization", "The organization the license was issued to."),
-        key=text("License key", _KEY.format("existingSecret"), secret=True),
+        key=text("License key", _KEY, secret=True),
         existingSecret=named("Existing Secret",
                              "Name of a Kubernetes Secret in the namespace that holds the key 'license-key'."),
     )  # fmt: skip
@@ -276,7 +266,7 @@ def _llm() -> Node:
     return group(
         "LLM", "The language model.", shown_in="LLM",
         provider=choice("Provider", provider, "none", "none", "anthropic", "local"),
-        apiKey=text("API key", f"Key of the external API. {_KEY.format('existingSecret')}", secret=True, when=api),
+        apiKey=text("API key", f"Key of the external API. {_KEY}", secret=True, when=api),
         existingSecret=named("Existing Secret",
                              "Name of a Kubernetes Secret in the namespace that holds the key 'api-key'.", when=api),
         model=text("Model", "Name of the local model, a directory under /models. Another name is fetched beside the old one, "
