@@ -17,6 +17,10 @@ _HOST_IN_URL = rf"({_NAME_OF_HOST}|\[{_IPV6}\])"
 URL = rf"^$|^https?://{_HOST_IN_URL}(:[0-9]{{1,5}})?(/[^\s@]*)?$"
 """No `user:password@`: an address is written where everybody may read it."""
 HOST_PORT = rf"^$|^{_HOST_IN_URL}:[0-9]{{1,5}}$"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+NETWORK = rf"^({_OCTET}(\.{_OCTET}){{3}}/(3[0-2]|[12]?[0-9])|([0-9A-Fa-f]{{0,4}}:){{2,7}}[0-9A-Fa-f]{{0,4}}/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
+SYSTEM = "^/(bin|boot|dev|etc|home|lib|lib32|lib64|opt|proc|root|run|sbin|sys|tmp|usr|var)(/|$)"
+"""Directories that an image has its own files in: the snapshot's volume would hide them."""
 CPU = r"^([1-9][0-9]{0,6}m|[1-9][0-9]{0,3}(\.[0-9]{1,3})?|0\.(0{0,2}[1-9][0-9]{0,2}))$"
 MEMORY = r"^((1[6-9]|[2-9][0-9]|[1-9][0-9]{2,})(\.[0-9]+)?(M|Mi)|([1-9][0-9]*(\.[0-9]+)?|0\.[1-9][0-9]*)(G|Gi|T|Ti))$"
 """16Mi or more: CRI-O starts no container with less than 12 MiB (its minMemoryLimit)."""
@@ -119,6 +123,17 @@ def pairs(title: str, description: str, example: str, *, when: When | None = Non
     """Names and words of the operator's choice, as of labels: `name=value` each, as kubectl takes them."""
     items = {"type": "string", "pattern": "^[^=]+=.*$", "x-form": "name=value"}
     return several(title, description, items, example, when=when)
+
+
+def toleration() -> Node:
+    """Core v1 Toleration: an item of a list, so without a title."""
+    words = {"type": "string"}
+    form = "a toleration, as {key: sensei, operator: Exists, effect: NoSchedule}"
+    return {"type": "object", "additionalProperties": False, "x-form": form, "properties": {
+        "key": words, "operator": {"type": "string", "enum": ["Exists", "Equal"]}, "value": words,
+        "effect": {"type": "string", "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]},
+        "tolerationSeconds": {"type": "integer"},
+    }}  # fmt: skip
 
 
 def memory_size(title: str, description: str, default: str, *, when: When | None = None) -> Node:

@@ -11,7 +11,9 @@ from tools.charts.kinds import (
     HOST,
     HOST_PORT,
     NAME,
+    NETWORK,
     REGISTRY,
+    SYSTEM,
     URL,
     Node,
     When,
@@ -29,6 +31,7 @@ from tools.charts.kinds import (
     several,
     switch,
     text,
+    toleration,
     volume,
     volume_size,
 )
@@ -50,13 +53,9 @@ GROUPS = {
 }  # fmt: skip
 POSTGRESQL_MAJORS = (17, 18)
 """Major versions of PostgreSQL whose images the chart knows; the first is the default."""
-_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
-_CIDR = rf"^({_OCTET}(\.{_OCTET}){{3}}/(3[0-2]|[12]?[0-9])|([0-9A-Fa-f]{{0,4}}:){{2,7}}[0-9A-Fa-f]{{0,4}}/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
-_SYSTEM = "^/(bin|boot|dev|etc|home|lib|lib32|lib64|opt|proc|root|run|sbin|sys|tmp|usr|var)(/|$)"
-"""Directories that an image has its own files in: the snapshot's volume would hide them."""
 _OURS = "registry.sensei.ai"
-_KEY = ("sensei takes ${{NAME}} from the environment and makes a Kubernetes Secret of the key before Helm runs, which never "
-        "sees it. Helm alone would keep it in its release: name a Secret in {} there, and not both.")  # fmt: skip
+_KEY = ("sensei takes ${NAME} from the environment and makes a Kubernetes Secret of the key before Helm runs, which never "
+        "sees it. Helm alone would keep it in its release: name a Secret in existingSecret there, and not both.")  # fmt: skip
 
 
 def tree() -> dict[str, Node]:
@@ -93,27 +92,16 @@ def _global() -> Node:
                       "or required, so that a pod waits rather than share a node.", "preferred", "preferred", "required"),
         nodeSelector=pairs("Node labels", "Labels, name=value, of the nodes that pods may run on. Empty: any node.",
                            "[disk=ssd]"),
-        tolerations=several("Tolerations", "Taints that pods tolerate, as in a pod.", _toleration(),
+        tolerations=several("Tolerations", "Taints that pods tolerate, as in a pod.", toleration(),
                             "[{key: sensei, operator: Exists, effect: NoSchedule}]"),
     )  # fmt: skip
-
-
-def _toleration() -> Node:
-    """Core v1 Toleration; no setting of its own, so no title."""
-    words = {"type": "string"}
-    form = "a toleration, as {key: sensei, operator: Exists, effect: NoSchedule}"
-    return {"type": "object", "additionalProperties": False, "x-form": form, "properties": {
-        "key": words, "operator": {"type": "string", "enum": ["Exists", "Equal"]}, "value": words,
-        "effect": {"type": "string", "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]},
-        "tolerationSeconds": {"type": "integer"},
-    }}  # fmt: skip
 
 
 def _license() -> Node:
     return group(
         "License", "The license of this installation.", shown_in="License",
         organization=text("Organization", "The organization the license was issued to."),
-        key=text("License key", _KEY.format("existingSecret"), secret=True),
+        key=text("License key", _KEY, secret=True),
         existingSecret=named("Existing Secret",
                              "Name of a Kubernetes Secret in the namespace that holds the key 'license-key'."),
     )  # fmt: skip
@@ -291,7 +279,7 @@ def _llm() -> Node:
     return group(
         "LLM", "The language model.", shown_in="LLM",
         provider=choice("Provider", provider, "none", "none", "anthropic", "local"),
-        apiKey=text("API key", f"Key of the external API. {_KEY.format('existingSecret')}", secret=True, when=api),
+        apiKey=text("API key", f"Key of the external API. {_KEY}", secret=True, when=api),
         existingSecret=named("Existing Secret",
                              "Name of a Kubernetes Secret in the namespace that holds the key 'api-key'.", when=api),
         model=text("Model", "Name of the local model, a directory under /models. Another name is fetched beside the old one, "
@@ -327,7 +315,7 @@ def _patterns() -> Node:
         snapshotPath=text("Snapshot path", "Directory inside the Pattern Library pod that holds the snapshot. A volume is "
                           "mounted there.", pattern="^$|^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", examples=["/data/patterns"],
                           form="an absolute path, no '..', not of the system (/etc, /tmp, /usr, /var, ...), as /data/patterns",
-                          when=local) | {"not": {"pattern": _SYSTEM}},
+                          when=local) | {"not": {"pattern": SYSTEM}},
         artifact=artifact("Snapshot", "The OCI artifact that holds the snapshot's files.", "sensei/pattern-library", "", when=local),
     )  # fmt: skip
 
@@ -392,7 +380,7 @@ def _gateway() -> Node:
 
 def _network_policy() -> Node:
     on = {"networkPolicy.enabled": True}
-    network = {"type": "string", "pattern": _CIDR, "x-form": "a network (CIDR), as 10.20.0.0/16 or fd00:20::/64"}
+    network = {"type": "string", "pattern": NETWORK, "x-form": "a network (CIDR), as 10.20.0.0/16 or fd00:20::/64"}
     namespace = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}
     return group(
         "Network policies", "What may talk to the pods.", shown_in="Access",
