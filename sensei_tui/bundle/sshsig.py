@@ -1,0 +1,253 @@
+"""Signatures of OpenSSH: what `ssh-keygen -Y sign` writes and `ssh-keygen -Y verify` reads, without ssh-keygen.
+
+https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.sshsig; allowed signers as in ssh-keygen(1).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fnmatch
+import hashlib
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
+
+NAMESPACE = "sensei-bundle"
+_MAGIC, _VERSION = b"SSHSIG", 1
+_BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
+_HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
+_RSA: Mapping[str, hashes.HashAlgorithm] = {"rsa-sha2-256": hashes.SHA256(), "rsa-sha2-512": hashes.SHA512()}
+_CURVES: Mapping[str, hashes.HashAlgorithm] = {
+    "nistp256": hashes.SHA256(), "nistp384": hashes.SHA384(), "nistp521": hashes.SHA512(),
+}  # fmt: skip
+
+
+class BadSignature(SenseiError):
+    """The signature is not one, or not of this text."""
+
+    code = "bad-signature"
+    exit_code = ExitCode.FINDING
+
+
+class BadKey(UsageError):
+    """A key, or a file of allowed signers, can't be read."""
+
+    code = "bad-key"
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A line of an allowed_signers file."""
+
+    principals: str
+    key: bytes
+    namespaces: str = ""
+    after: datetime | None = None
+    before: datetime | None = None
+
+    def may_sign(self, namespace: str, when: datetime) -> str:
+        """Why not; empty where it may."""
+        if self.namespaces and not any(fnmatch.fnmatchcase(namespace, item) for item in self.namespaces.split(",")):
+            return f"the key of {self.principals} is for {self.namespaces} only"
+        if self.before and when > self.before:
+            return f"the key of {self.principals} was valid until {self.before:%Y-%m-%d}"
+        if self.after and when < self.after:
+            return f"the key of {self.principals} is valid from {self.after:%Y-%m-%d} on"
+        return ""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One that fits its text."""
+
+    key: bytes
+    """In SSH's own form."""
+
+    @property
+    def fingerprint(self) -> str:
+        """`SHA256:...`, as `ssh-keygen -l` tells it."""
+        return fingerprint(self.key)
+
+
+def fingerprint(key: bytes) -> str:
+    """`SHA256:...`."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+# The wire.
+
+
+def _string(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value
+
+
+def _strings(data: bytes) -> Iterator[bytes]:
+    while data:
+        size = int.from_bytes(data[:4], "big")
+        if len(data) < 4 + size:
+            raise BadSignature("The signature is cut short.")
+        yield data[4 : 4 + size]
+        data = data[4 + size :]
+
+
+def _signed(namespace: str, algorithm: str, text: bytes) -> bytes:
+    digest = _HASHES[algorithm](text).digest()
+    return _MAGIC + _string(namespace.encode()) + _string(b"") + _string(algorithm.encode()) + _string(digest)
+
+
+# Verifying.
+
+
+def check(text: bytes, armored: str, namespace: str = NAMESPACE) -> Signature:
+    """Whoever made it: that is for `signer_of` to say. Raises BadSignature."""
+    key, found, algorithm, signature = _parsed(armored)
+    if found != namespace:
+        raise BadSignature("The signature is for another use.", why=f"its namespace is {found!r}, not {namespace!r}")
+    if algorithm not in _HASHES:
+        raise BadSignature("The signature's hash is not understood.", why=algorithm)
+    try:
+        _verify(key, signature, _signed(namespace, algorithm, text))
+    except InvalidSignature:
+        raise BadSignature("The signature does not fit: the text is not the one that was signed.") from None
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise BadSignature("The signature's key is not understood.", why=str(error)) from None
+    return Signature(key)
+
+
+def _parsed(armored: str) -> tuple[bytes, str, str, bytes]:
+    """Key, namespace, hash algorithm, signature."""
+    body = armored.strip()
+    if not body.startswith(_BEGIN) or not body.endswith(_END):
+        raise BadSignature("That is no SSH signature.")
+    try:
+        data = base64.b64decode("".join(body[len(_BEGIN) : -len(_END)].split()), validate=True)
+    except binascii.Error:
+        raise BadSignature("The signature is damaged: it is no base64.") from None
+    if data[:6] != _MAGIC or int.from_bytes(data[6:10], "big") != _VERSION:
+        raise BadSignature("The signature is of a kind that is not understood.")
+    parts = [*_strings(data[10:])]
+    if len(parts) != 5:
+        raise BadSignature("The signature is damaged: it has not its five parts.")
+    key, namespace, _, algorithm, signature = parts
+    return key, namespace.decode(errors="replace"), algorithm.decode(errors="replace"), signature
+
+
+def _verify(key: bytes, signature: bytes, message: bytes) -> None:
+    kind = next(_strings(key), b"").decode(errors="replace")
+    name, value, *_ = (*_strings(signature), b"", b"")
+    public = serialization.load_ssh_public_key(f"{kind} {base64.b64encode(key).decode()}".encode())
+    algorithm = name.decode(errors="replace")
+    if isinstance(public, ed25519.Ed25519PublicKey) and algorithm == kind:
+        public.verify(value, message)
+    elif isinstance(public, rsa.RSAPublicKey) and algorithm in _RSA:
+        public.verify(value, message, padding.PKCS1v15(), _RSA[algorithm])
+    elif isinstance(public, ec.EllipticCurvePublicKey) and algorithm == kind:
+        first, second = (int.from_bytes(part, "big") for part in _strings(value))
+        public.verify(encode_dss_signature(first, second), message, ec.ECDSA(_CURVES[kind.rpartition("-")[2]]))
+    else:
+        raise ValueError(f"{kind} with {algorithm}")
+
+
+# Who may sign.
+
+
+def allowed_signers(path: Path) -> tuple[Signer, ...]:
+    """The lines of an allowed_signers file. Raises BadKey, which names file and line."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise BadKey("The file of trusted keys can't be read.", where=str(path), why=why) from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            found.append(_signer(line, f"{path}:{number}"))
+    return tuple(found)
+
+
+def _signer(line: str, where: str) -> Signer:
+    # Quotes stay where they are: options are split by them later.
+    parts = re.findall(r'(?:[^\s"]|"[^"]*")+', line)
+    for at in (1, 2):
+        if len(parts) > at + 1 and re.match(r"(ssh-|ecdsa-|sk-)", parts[at]):
+            options = _options(parts[1], where) if at == 2 else {}
+            after, before = (_time(options.get(name), where) for name in ("valid-after", "valid-before"))
+            return Signer(parts[0], _decoded(parts[at + 1], where), options.get("namespaces", ""), after, before)
+    raise BadKey(
+        "A line of the trusted keys can't be read.", where=where,
+        why="it is not: PRINCIPALS [OPTIONS] KEYTYPE KEY, as ssh-keygen(1) says of allowed_signers",
+    )  # fmt: skip
+
+
+def _options(text: str, where: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in re.findall(r'(?:[^,"]|"[^"]*")+', text):
+        name, _, value = item.partition("=")
+        if name.lower() not in ("namespaces", "valid-after", "valid-before"):
+            raise BadKey("An option of a trusted key is not understood.", where=where, why=name)
+        found[name.lower()] = "".join(shlex.split(value))
+    return found
+
+
+def _decoded(text: str, where: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise BadKey("A trusted key is no base64.", where=where) from None
+
+
+def _time(text: str | None, where: str) -> datetime | None:
+    """YYYYMMDD[HHMM[SS]][Z]; without Z it is local time."""
+    if not text:
+        return None
+    plain = text.removesuffix("Z")
+    shape = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(plain), "")
+    try:
+        found = datetime.strptime(plain, shape)
+    except ValueError:
+        raise BadKey("The time of a trusted key can't be read.", where=where, why=text) from None
+    return found.replace(tzinfo=UTC) if text.endswith("Z") else found.astimezone()
+
+
+# Signing.
+
+
+def sign(text: bytes, key: Path, passphrase: bytes | None = None, namespace: str = NAMESPACE) -> str:
+    """The signature with a private key of OpenSSH. Raises BadKey, which says where a passphrase is needed."""
+    try:
+        private = serialization.load_ssh_private_key(key.read_bytes(), passphrase)
+    except OSError as error:
+        raise BadKey("The key can't be read.", where=str(key), why=error.strerror or "") from None
+    except (ValueError, UnsupportedAlgorithm, TypeError) as error:
+        raise BadKey("The key can't be used.", where=str(key), why=str(error)) from None
+    public = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    blob = base64.b64decode(public.split()[1])
+    message, kind = _signed(namespace, "sha512", text), public.split()[0].decode()
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        name, value = kind, private.sign(message)
+    elif isinstance(private, rsa.RSAPrivateKey):
+        name, value = "rsa-sha2-512", private.sign(message, padding.PKCS1v15(), hashes.SHA512())
+    elif isinstance(private, ec.EllipticCurvePrivateKey):
+        curve = _CURVES[kind.rpartition("-")[2]]
+        name, value = kind, b"".join(map(_mpint, decode_dss_signature(private.sign(message, ec.ECDSA(curve)))))
+    else:
+        raise BadKey("The key can't be used.", where=str(key), why=f"{kind} is not supported: use ssh-ed25519")
+    data = _MAGIC + _VERSION.to_bytes(4, "big") + _string(blob) + _string(namespace.encode()) + _string(b"")
+    data += _string(b"sha512") + _string(_string(name.encode()) + _string(value))
+    encoded = base64.b64encode(data).decode()
+    return "\n".join([_BEGIN, *(encoded[at : at + 70] for at in range(0, len(encoded), 70)), _END, ""])
+
+
+def _mpint(number: int) -> bytes:
+    return _string(number.to_bytes(number.bit_length() // 8 + 1, "big"))
