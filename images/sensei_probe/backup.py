@@ -14,27 +14,22 @@ import contextlib
 import io
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sensei_probe import objects
+from sensei_probe import objects, vectors
+from sensei_probe.kept import FORMAT, STAMP, Damaged, manifest_of, names, newest
 from sensei_probe.lines import write_lines
 from sensei_probe.s3 import S3
-from sensei_probe.settings import Failure, Storage, Vectors, buckets, number
+from sensei_probe.settings import Storage, Vectors, buckets, number
 from sensei_probe.shelf import Shelf, shelf_of
 from sensei_probe.streams import Measured, Pipe, amount, say
 from sensei_probe.weaviate import Weaviate
 
-FORMAT = 1
-VECTORS = "vectors.ndjson.gz"
-STAMP = "%Y%m%dT%H%M%SZ"
-NAME = re.compile(r"\d{8}T\d{6}Z-[a-z-]+")
 LEFT_ALONE = timedelta(days=1)
 """A backup without a manifest that is younger may be going on: neither it nor objects are removed meanwhile."""
-_HOT = ("HOT", "ACTIVE")
 
 
 def backup(environ: Mapping[str, str] = os.environ) -> None:
@@ -60,14 +55,14 @@ def backup(environ: Mapping[str, str] = os.environ) -> None:
 def _save(shelf: Shelf, name: str, pipe: Pipe, environ: Mapping[str, str]) -> dict[str, Any]:
     try:
         database = _database(shelf, name, pipe)
-        found = objects.save(shelf, name, S3(Storage.of(environ)), set(buckets(environ).values()), _newest(shelf))
-        vectors = _vectors(shelf, name, Weaviate(Vectors.of(environ)))
+        found = objects.save(shelf, name, S3(Storage.of(environ)), set(buckets(environ).values()), newest(shelf))
+        saved = _vectors(shelf, name, Weaviate(Vectors.of(environ)))
     except BaseException:
         pipe.give_up()
         raise
     return {
         "format": FORMAT, "name": name, "label": name.partition("-")[2], "when": name.partition("-")[0],
-        "version": environ.get("BACKUP_VERSION", ""), "database": database, "objects": found, "vectors": vectors,
+        "version": environ.get("BACKUP_VERSION", ""), "database": database, "objects": found, "vectors": saved,
     }  # fmt: skip
 
 
@@ -80,92 +75,11 @@ def _database(shelf: Shelf, name: str, pipe: Pipe) -> dict[str, Any]:
 
 
 def _vectors(shelf: Shelf, name: str, weaviate: Weaviate) -> dict[str, Any]:
-    return write_lines(shelf, f"backups/{name}/{VECTORS}", exported(weaviate), "vectors")
-
-
-def exported(weaviate: Weaviate) -> Iterator[dict[str, Any]]:
-    """`{"class": ...}` each: one may refer to another. Then `{"tenants": [...]}` and `{"object": ...}`, by class."""
-    classes = weaviate.classes()
-    yield from ({"class": definition} for definition in classes)
-    for definition in classes:
-        name = str(definition["class"])
-        if not (definition.get("multiTenancyConfig") or {}).get("enabled"):
-            yield from ({"object": item} for item in weaviate.objects(name))
-            continue
-        tenants = weaviate.tenants(name)
-        yield {"tenants": tenants, "of": name}
-        for tenant in tenants:
-            yield from ({"object": item} for item in _of_tenant(weaviate, name, tenant))
-
-
-def _of_tenant(weaviate: Weaviate, name: str, tenant: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A tenant that sleeps is woken to be read."""
-    sleeps = tenant.get("activityStatus", "HOT") not in _HOT
-    if sleeps:
-        weaviate.set_status(name, tenant["name"], "HOT")
-    try:
-        # A list of objects does not say whose they are.
-        yield from ({**item, "tenant": tenant["name"]} for item in weaviate.objects(name, tenant["name"]))
-    finally:
-        if sleeps:
-            weaviate.set_status(name, tenant["name"], str(tenant["activityStatus"]))
+    return write_lines(shelf, f"backups/{name}/{vectors.FILE}", vectors.exported(weaviate), "vectors")
 
 
 def _document(shelf: Shelf, path: str, content: Any) -> None:
     shelf.write(path, io.BytesIO(json.dumps(content, ensure_ascii=False, indent=1).encode()))
-
-
-# What there is.
-
-
-def names(shelf: Shelf) -> dict[str, bool]:
-    """Name -> whether it is complete, oldest first."""
-    found: dict[str, bool] = {}
-    for path in shelf.list("backups/"):
-        _, name, file = path.split("/", 2)
-        if NAME.fullmatch(name):
-            found[name] = found.get(name, False) or file == "manifest.json"
-    return dict(sorted(found.items()))
-
-
-class Damaged(Failure):
-    """A backup that is there and can't be read."""
-
-
-def manifest_of(shelf: Shelf, name: str) -> dict[str, Any]:
-    """Raises Damaged, Failure."""
-    try:
-        found = json.loads(shelf.read(f"backups/{name}/manifest.json").read())
-    except ValueError:
-        raise Damaged(f"the manifest of backup {name} is damaged") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise Damaged(f"backup {name} was made by another version of this program")
-    return found
-
-
-def _newest(shelf: Shelf) -> dict[str, Any] | None:
-    """The manifest of the newest backup that has a readable one. Raises Failure."""
-    for name in reversed([name for name, whole in names(shelf).items() if whole]):
-        with contextlib.suppress(Damaged):
-            return manifest_of(shelf, name)
-    return None
-
-
-def listing(shelf: Shelf) -> list[dict[str, Any]]:
-    """Newest first; one whose manifest can't be read is not complete. Raises Failure."""
-    return [_row(shelf, name, complete) for name, complete in reversed(names(shelf).items())]
-
-
-def _row(shelf: Shelf, name: str, complete: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": name, "label": name.partition("-")[2], "complete": complete}
-    if not complete:
-        return row
-    try:
-        found = manifest_of(shelf, name)
-    except Damaged as error:
-        return {**row, "complete": False, "why": str(error)}
-    sizes = {kind: found[kind]["size"] for kind in ("database", "objects", "vectors")}
-    return {**row, "version": found["version"], "objects": found["objects"]["count"], "bytes": sizes}
 
 
 def summary(manifest: Mapping[str, Any]) -> str:
@@ -177,13 +91,13 @@ def summary(manifest: Mapping[str, Any]) -> str:
     )
 
 
-def cleaned(shelf: Shelf, keep: int, newest: str) -> Iterator[str]:
+def cleaned(shelf: Shelf, keep: int, made: str) -> Iterator[str]:
     """Remove complete backups beyond `keep`, old incomplete ones, and objects that no backup names."""
     found = names(shelf)
     # The one just made stays, whatever a clock that was set back calls it.
-    complete = [name for name, whole in found.items() if whole and name != newest]
+    complete = [name for name, whole in found.items() if whole and name != made]
     old = (datetime.now(UTC) - LEFT_ALONE).strftime(STAMP)
-    going_on = [name for name, whole in found.items() if not whole and name > old and name != newest]
+    going_on = [name for name, whole in found.items() if not whole and name > old and name != made]
     gone = complete[: max(0, len(complete) + 1 - max(1, keep))]
     gone += [name for name, whole in found.items() if not whole and name <= old]
     for name in gone:
@@ -195,7 +109,7 @@ def cleaned(shelf: Shelf, keep: int, newest: str) -> Iterator[str]:
         yield f"objects are left as they are: backup {going_on[-1]} may be going on"
         return
     try:
-        kept = [manifest_of(shelf, name) for name in (*complete, newest) if name not in gone]
+        kept = [manifest_of(shelf, name) for name in (*complete, made) if name not in gone]
     except Damaged as error:
         yield f"objects are left as they are: {error}"
         return

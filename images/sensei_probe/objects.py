@@ -6,7 +6,7 @@ Of an object that is known already a digest of 32 bytes is held, and nothing els
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from sensei_probe.web import Refused
 
 FILE = "objects.ndjson.gz"
 _TRIES = 5
+_SOME = 10
 _GONE, _CHANGED = 404, 412
 
 
@@ -116,10 +117,26 @@ def _taken(shelf: Shelf, source: S3, bucket: str, listed: Stored, there: set[byt
 # And back.
 
 
-def check(shelf: Shelf, manifest: Mapping[str, Any]) -> None:
-    """Raises Failure where the list is not what the manifest says."""
+def check(shelf: Shelf, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What can't be brought back. Raises Failure where the list is not what the manifest says."""
     wanted = {"size": manifest["objects"]["bytes"], "sha256": manifest["objects"]["sha256"]}
     check_lines(shelf, f"backups/{manifest['name']}/{FILE}", wanted, "objects")
+    there = {short(path) for path in shelf.list("objects/")}
+    gone = [
+        f"{item['bucket']}/{item['key']}" for item in listed_in(shelf, manifest) if short(item["path"]) not in there
+    ]
+    if gone:
+        yield f"{len(gone)} objects can't be brought back: the backup has their content no more. {some(gone)}"
+
+
+def named(item: Document) -> str:
+    """An object as people say it."""
+    return f"{item['bucket']}/{item['key']}"
+
+
+def some(keys: Sequence[str]) -> str:
+    """The first few."""
+    return f"{', '.join(keys[:_SOME])}{' ...' if len(keys) > _SOME else ''}"
 
 
 def restore(shelf: Shelf, manifest: Mapping[str, Any], target: S3, prune: Iterable[str] = ()) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from sensei_probe import backup, objects, restore
+from sensei_probe import backup, kept, objects
+from sensei_probe import vectors as vectors_
 from sensei_probe.s3 import S3, Stored
 from sensei_probe.settings import Failure, Storage, Vectors
 from sensei_probe.shelf import Folder
@@ -51,7 +52,7 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weaviate]:
 
 def manifest(root: Folder, name: str, found: dict[str, Any]) -> dict[str, Any]:
     """As complete as these tests need it."""
-    return {"format": backup.FORMAT, "name": name, "version": "1", "objects": found,
+    return {"format": kept.FORMAT, "name": name, "version": "1", "objects": found,
             "database": {"size": 0, "sha256": ""}, "vectors": {"size": 0, "sha256": ""}}  # fmt: skip
 
 
@@ -145,11 +146,11 @@ def test_collections_that_refer_to_each_other_come_back(vectors: Weaviate) -> No
     vectors.write([{"class": "Article", "id": two, "vectors": {"title": [1.0, 0.5], "body": [2.0, 0.25, 1.0]}, "properties": {
         "title": "B", "by": [{"beacon": f"weaviate://localhost/Author/{one}"}], "at": "2026-11-28T02:00:00Z",
         "where": {"latitude": 52.5, "longitude": 13.25}, "marks": [1.5, -2], "raw": "aGVsbG8=", "more": {"x": 3}}}])  # fmt: skip
-    saved = list(backup.exported(vectors))
+    saved = list(vectors_.exported(vectors))
     before = comparable(vectors)
     assert before["Article"][two]["vectors"] == {"title": [1.0, 0.5], "body": [2.0, 0.25, 1.0]}
     vectors.drop("Author")
-    assert restore.imported(vectors, lambda: iter(saved)) == 2
+    assert vectors_.imported(vectors, lambda: iter(saved)) == 2
     assert comparable(vectors) == before
     refers = {
         one["name"] for item in vectors.classes() for one in item["properties"] if one["dataType"][0][0].isupper()
@@ -175,8 +176,8 @@ def test_a_tenant_that_slept_sleeps_again(vectors: Weaviate) -> None:
     for tenant in ("awake", "asleep"):
         vectors.write([{"class": "Owned", "id": str(uuid.UUID(int=1)), "tenant": tenant, "properties": {"t": tenant}}])
     vectors.set_status("Owned", "asleep", "COLD")
-    saved = list(backup.exported(vectors))
-    assert restore.imported(vectors, lambda: iter(saved)) == 2
+    saved = list(vectors_.exported(vectors))
+    assert vectors_.imported(vectors, lambda: iter(saved)) == 2
     assert [(one["name"], one["activityStatus"]) for one in sorted(vectors.tenants("Owned"), key=lambda one: one["name"])] == [
         ("asleep", "COLD"), ("awake", "HOT")]  # fmt: skip
     vectors.drop("Owned")
@@ -221,7 +222,7 @@ def test_a_damaged_manifest_hides_no_other_backup_and_stops_none(tmp_path: Path)
     complete(tmp_path, "20260101T000000Z-manual")
     shelf = complete(tmp_path, "20260102T000000Z-manual")
     (tmp_path / "backups/20260101T000000Z-manual/manifest.json").write_text("{")
-    rows = backup.listing(shelf)
+    rows = kept.listing(shelf)
     assert [(row["name"][:8], row["complete"]) for row in rows] == [("20260102", True), ("20260101", False)]
     assert "is damaged" in rows[1]["why"]
     (tmp_path / "objects/ab").mkdir(parents=True)
@@ -234,10 +235,10 @@ def test_a_damaged_manifest_hides_no_other_backup_and_stops_none(tmp_path: Path)
 @pytest.mark.parametrize("keep", [0, 1])
 def test_the_newest_backup_stays_whatever_keep_and_clock_say(keep: int, tmp_path: Path) -> None:
     complete(tmp_path, "20990101T000000Z-manual")
-    newest = f"{datetime.now(UTC).strftime(backup.STAMP)}-manual"
+    newest = f"{datetime.now(UTC).strftime(kept.STAMP)}-manual"
     shelf = complete(tmp_path, newest)
     assert list(backup.cleaned(shelf, keep, newest)) == ["backup 20990101T000000Z-manual removed"]
-    assert backup.names(shelf) == {newest: True}
+    assert kept.names(shelf) == {newest: True}
 
 
 def test_a_signal_ends_it_and_lets_the_other_container_go(tmp_path: Path) -> None:
