@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import re
 from typing import Any
@@ -28,6 +29,11 @@ def names(shelf: Shelf) -> dict[str, bool]:
         if NAME.fullmatch(name):
             found[name] = found.get(name, False) or file == "manifest.json"
     return dict(sorted(found.items()))
+
+
+def document(shelf: Shelf, path: str, content: Any) -> None:
+    """Written as JSON. Raises Failure."""
+    shelf.write(path, io.BytesIO(json.dumps(content, ensure_ascii=False, indent=1).encode()))
 
 
 def manifest_of(shelf: Shelf, name: str) -> dict[str, Any]:

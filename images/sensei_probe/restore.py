@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -13,10 +12,11 @@ from typing import Any
 from sensei_probe import objects, vectors
 from sensei_probe.kept import chosen, manifest_of
 from sensei_probe.lines import check_lines, read_lines
+from sensei_probe.pipe import Pipe, beside
 from sensei_probe.s3 import S3
 from sensei_probe.settings import Failure, Storage, Vectors, buckets, required
 from sensei_probe.shelf import Shelf, shelf_of
-from sensei_probe.streams import BLOCK, Measured, Pipe, amount, say
+from sensei_probe.streams import BLOCK, Measured, amount, say
 from sensei_probe.weaviate import Weaviate
 
 
@@ -76,18 +76,20 @@ def check(argument: str = "", environ: Mapping[str, str] = os.environ) -> None:
 def restore(argument: str = "", environ: Mapping[str, str] = os.environ, *, prune: bool = False) -> None:
     """The backup of this name, else of BACKUP_NAME. Raises Failure; the database is then as it was, or restored."""
     work = Path(environ.get("WORK_DIR") or "/work")
-    try:
+    with beside(work):
         backup = found(argument, environ)
-        say(f"restoring backup {backup.manifest['name']}")
+        name = backup.manifest["name"]
+        say(f"restoring backup {name}")
         _database(backup.shelf, backup.manifest, Pipe(work))
-    except BaseException:
-        with contextlib.suppress(OSError):
-            (work / "failed").touch()
-        raise
     pruned = set(buckets(environ).values()) if prune else ()
-    objects.restore(backup.shelf, backup.manifest, backup.storage, pruned)
+    lost = objects.restore(backup.shelf, backup.manifest, backup.storage, pruned)
     _vectors(backup)
-    say(f"backup {backup.manifest['name']} is restored")
+    if lost:
+        raise Failure(
+            f"backup {name} is restored but for {len(lost)} objects that are damaged in it, which are as they were:"
+            f" {objects.some(lost)}. Bring them from another copy"
+        )
+    say(f"backup {name} is restored")
 
 
 def _database(shelf: Shelf, manifest: Mapping[str, Any], pipe: Pipe) -> None:

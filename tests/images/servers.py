@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import http.server
 import os
 import pwd
 import shutil
@@ -10,6 +12,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -250,3 +253,59 @@ def weaviate_node(
     ready = (lambda: http_ok(f"{url}/v1/.well-known/ready")) if number == 0 else (lambda: answers(own.gossip))
     with process(command, ready, root / f"weaviate-{number}.log", environ=environ) as found:
         yield {"VECTOR_DB_URL": url, "VECTOR_DB_API_KEY": KEY}, found
+
+
+class Refusing(http.server.ThreadingHTTPServer):
+    """An S3 service that forbids some requests, in front of one that does not: it is given the rest as it comes."""
+
+    daemon_threads = True
+
+    def __init__(self, behind: str, forbids: Callable[[str, str], bool]) -> None:
+        super().__init__(("127.0.0.1", 0), _Refusing)
+        self.behind, self.forbids = behind, forbids
+        self.refused: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> Refusing:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Refusing(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Refusing
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.server.forbids(self.command, self.path):
+            self.server.refused.append(f"{self.command} {self.path}")
+            return self._say(403, {}, b"<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>")
+        # With the host that was signed.
+        line = http.client.HTTPConnection(self.server.behind.removeprefix("http://"))
+        line.request(self.command, self.path, body, dict(self.headers))
+        found = line.getresponse()
+        return self._say(found.status, dict(found.getheaders()), found.read())
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer  # noqa: N815
+
+    def _say(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        length = headers.get("Content-Length", str(len(body))) if self.command == "HEAD" else str(len(body))
+        told = {name: value for name, value in headers.items() if name.lower() not in _HOP}
+        for name, value in {**told, "Content-Length": length}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+_HOP = ("content-length", "transfer-encoding", "connection")
