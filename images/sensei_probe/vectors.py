@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any
 
 from sensei_probe.lines import Document
+from sensei_probe.settings import Failure
 from sensei_probe.streams import say
 from sensei_probe.weaviate import PAGE, Weaviate
 from sensei_probe.web import Refused
@@ -18,6 +20,9 @@ FILE = "vectors.ndjson.gz"
 _ASLEEP = ("COLD", "INACTIVE")
 _HOT = ("HOT", "ACTIVE")
 _UNPROCESSABLE = 422
+NODES_WAIT = 300.0
+"""Seconds for a node that is away to come back."""
+_LOOK = 5.0
 
 
 def factor(definition: Document) -> int:
@@ -29,18 +34,41 @@ def factor(definition: Document) -> int:
 
 
 def exported(weaviate: Weaviate) -> Iterator[Document]:
-    """All there is, as said above. Raises Failure."""
+    """All there is, as said above. Raises Failure where a node is away: a list of objects is what one node has."""
     classes = weaviate.classes()
+    _together(weaviate, max(map(factor, classes), default=1))
     yield from ({"class": definition} for definition in classes)
     for definition in classes:
-        name = str(definition["class"])
-        if not (definition.get("multiTenancyConfig") or {}).get("enabled"):
-            yield from ({"object": item} for item in weaviate.objects(name))
-            continue
-        tenants = weaviate.tenants(name)
-        yield {"tenants": tenants, "of": name}
-        for tenant in tenants:
-            yield from ({"object": item} for item in _of_tenant(weaviate, name, tenant))
+        yield from _of_class(weaviate, definition)
+
+
+def _together(weaviate: Weaviate, needed: int) -> None:
+    """Wait until all nodes are well."""
+    deadline = time.monotonic() + NODES_WAIT
+    while needed > 1 and (why := _away(weaviate.nodes(), needed)):
+        if time.monotonic() > deadline:
+            raise Failure(f"{why}: vectors could be missing. See: kubectl get pods; make the backup when all are ready")
+        say(f"{why}: waiting")
+        time.sleep(_LOOK)
+
+
+def _away(nodes: dict[str, str], needed: int) -> str:
+    """What is wrong with them; nothing, too, where nobody may know."""
+    ill = [f"node {name} of Weaviate is {status}" for name, status in nodes.items() if status != "HEALTHY"]
+    if nodes and not ill and len(nodes) < needed:
+        return f"Weaviate has {len(nodes)} nodes, and collections are on {needed}"
+    return "; ".join(ill)
+
+
+def _of_class(weaviate: Weaviate, definition: Document) -> Iterator[Document]:
+    name = str(definition["class"])
+    if not (definition.get("multiTenancyConfig") or {}).get("enabled"):
+        yield from ({"object": item} for item in weaviate.objects(name))
+        return
+    tenants = weaviate.tenants(name)
+    yield {"tenants": tenants, "of": name}
+    for tenant in tenants:
+        yield from ({"object": item} for item in _of_tenant(weaviate, name, tenant))
 
 
 def _of_tenant(weaviate: Weaviate, name: str, tenant: dict[str, Any]) -> Iterator[Document]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from sensei_probe import vectors
-from sensei_probe.settings import Vectors
+from sensei_probe.settings import Failure, Vectors
 from sensei_probe.weaviate import Weaviate
 from tests.images import servers
 from tests.images.conftest import Probe, why_not
@@ -116,3 +117,25 @@ def test_parts_that_are_gone_are_told(filled: Store, tmp_path: Path, probe: Prob
     next((tmp_path / "backups").rglob("database.dump")).unlink()
     done = probe("check-backup", "latest", environ=place)
     assert (done.returncode, "has no database.dump any more" in done.stderr) == (1, True)
+
+
+# A node that is away.
+
+
+def test_a_node_that_is_away_is_waited_for_and_then_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if why := why_not():
+        pytest.skip(why)
+    monkeypatch.setattr(vectors, "NODES_WAIT", 12.0)
+    with contextlib.ExitStack() as open_:
+        nodes = [open_.enter_context(one) for one in servers.weaviate_nodes(tmp_path, 3)]
+        client = Weaviate(Vectors.of(nodes[-1][0]))
+        put(client, "Spread", 5)
+        assert len([item for item in vectors.exported(client) if "object" in item]) == 5
+        servers.end(nodes[1][1])
+        with pytest.raises(
+            Failure, match=r"sensei-weaviate-1 of Weaviate is|Weaviate has 2 nodes, and collections are"
+        ):
+            list(vectors.exported(client))
+    assert "waiting" in capsys.readouterr().out
