@@ -3,6 +3,7 @@
 buckets [--wait SECONDS]         make the buckets of S3_BUCKET_* that are missing
 backup                           make a backup (BACKUP_*, see the module)
 restore [NAME|latest] [--prune]  bring one back (else BACKUP_NAME); --prune removes objects that it has not
+check-backup [NAME|latest]       whether it could be restored here; its name and sizes as JSON in the last line
 backups                          list them, as JSON
 check WHAT...                    dashboard, api, database, redis, storage, vector, llm
 load REF --to DIR [--plain-http] an OCI artifact's files into a directory
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from sensei_probe import backup, checks, facts, oci, restore, settings, shelf
+from sensei_probe import backup, checks, facts, kept, oci, restore, settings, shelf
 from sensei_probe.s3 import S3
 from sensei_probe.streams import say
 from sensei_probe.web import BUSY, Refused, Unreachable
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     restore_ = commands.add_parser("restore")
     restore_.add_argument("name", nargs="?", default="")
     restore_.add_argument("--prune", action="store_true")
+    commands.add_parser("check-backup").add_argument("name", nargs="?", default="")
     commands.add_parser("backups")
     commands.add_parser("check").add_argument("what", nargs="+")
     load = commands.add_parser("load")
@@ -69,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list() -> None:
-    say(json.dumps(backup.listing(shelf.shelf_of()), indent=1))
+    say(json.dumps(kept.listing(shelf.shelf_of()), indent=1))
 
 
 def _obey(given: argparse.Namespace) -> None:
@@ -77,6 +79,7 @@ def _obey(given: argparse.Namespace) -> None:
         "buckets": lambda: make_buckets(given.wait),
         "backup": backup.backup,
         "restore": lambda: restore.restore(given.name, prune=given.prune),
+        "check-backup": lambda: restore.check(given.name),
         "backups": _list,
         "check": lambda: checks.check(given.what),
         "load": lambda: oci.load(given.reference, given.to, plain=given.plain_http or _plain()),

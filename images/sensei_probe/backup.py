@@ -1,8 +1,8 @@
 """A backup: the database's dump, the objects, the vectors, and last the manifest that makes it one.
 
-backups/20261128T020000Z-scheduled/started          written first
+backups/20261128T020000Z-scheduled/started-...       written first; its end is a random word
 backups/20261128T020000Z-scheduled/database.dump     pg_dump's own format
-backups/20261128T020000Z-scheduled/objects.ndjson.gz each object: bucket, key, size, etag, type, and its path here
+backups/20261128T020000Z-scheduled/objects.ndjson.gz each object: bucket, key, size, etag, its path here, and more
 backups/20261128T020000Z-scheduled/vectors.ndjson.gz classes, tenants and objects, a JSON document a line
 backups/20261128T020000Z-scheduled/manifest.json     written last
 objects/3f/3f9a...                                   shared: an object that did not change is stored once
@@ -11,63 +11,84 @@ objects/3f/3f9a...                                   shared: an object that did 
 from __future__ import annotations
 
 import contextlib
-import io
-import json
 import os
-import re
-from collections.abc import Iterator, Mapping
+import random
+import secrets
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sensei_probe import objects
+from sensei_probe import cleaning, objects, vectors
+from sensei_probe.kept import FORMAT, STAMP, document, newest
 from sensei_probe.lines import write_lines
+from sensei_probe.pipe import Pipe, beside
 from sensei_probe.s3 import S3
 from sensei_probe.settings import Failure, Storage, Vectors, buckets, number
 from sensei_probe.shelf import Shelf, shelf_of
-from sensei_probe.streams import Measured, Pipe, amount, say
+from sensei_probe.streams import Measured, amount, say
 from sensei_probe.weaviate import Weaviate
 
-FORMAT = 1
-VECTORS = "vectors.ndjson.gz"
-STAMP = "%Y%m%dT%H%M%SZ"
-NAME = re.compile(r"\d{8}T\d{6}Z-[a-z-]+")
 LEFT_ALONE = timedelta(days=1)
-"""A backup without a manifest that is younger may be going on: neither it nor objects are removed meanwhile."""
-_HOT = ("HOT", "ACTIVE")
+"""A backup without a manifest that is younger may be going on, however short BACKUP_LIMIT is."""
 
 
 def backup(environ: Mapping[str, str] = os.environ) -> None:
     """Make one, then remove what is older than BACKUP_KEEP allows. Raises Failure; then it does not count."""
     work = Path(environ.get("WORK_DIR") or "/work")
-    try:
+    with beside(work):
         shelf, keep = shelf_of(environ), number(environ, "BACKUP_KEEP", "14")
-        name = f"{datetime.now(UTC).strftime(STAMP)}-{environ.get('BACKUP_LABEL') or 'manual'}"
+        limit = max(LEFT_ALONE, timedelta(seconds=number(environ, "BACKUP_LIMIT", "0")))
+        started = begun(shelf, environ.get("BACKUP_LABEL") or "manual")
+        name = started.split("/")[1]
         say(f"backup {name} begins")
-        _document(shelf, f"backups/{name}/started", {"started": name})
-        pipe = Pipe(work)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            (work / "failed").touch()
-        raise
-    manifest = _save(shelf, name, pipe, environ)
-    _document(shelf, f"backups/{name}/manifest.json", manifest)
-    for text in cleaned(shelf, keep, name):
-        say(text)
+        _make_way(shelf, name, limit)
+        manifest = _save(shelf, name, Pipe(work), environ)
+        if started not in shelf.list(f"backups/{name}/"):
+            raise Failure(f"backup {name} was removed while it was made: it took longer than {limit}. Make another")
+        document(shelf, f"backups/{name}/manifest.json", manifest)
+    _clean(shelf, keep, name, limit)
     say(summary(manifest))
 
 
-def _save(shelf: Shelf, name: str, pipe: Pipe, environ: Mapping[str, str]) -> dict[str, Any]:
+def begun(shelf: Shelf, label: str) -> str:
+    """The path of a backup's first file; no other backup has its name. Raises Failure."""
+    while True:
+        name = f"{datetime.now(UTC).strftime(STAMP)}-{label}"
+        started = f"backups/{name}/started-{secrets.token_hex(8)}"
+        document(shelf, started, {"started": name})
+        # Of two that chose the same name at least one sees the other; whoever does takes a later one.
+        if list(shelf.list(f"backups/{name}/")) == [started]:
+            return started
+        with contextlib.suppress(Failure):
+            shelf.delete(started)
+        time.sleep(random.uniform(1, 3))
+
+
+def _make_way(shelf: Shelf, name: str, limit: timedelta) -> None:
+    for other in cleaning.going_on(shelf, name, limit):
+        say(f"backup {other} has begun and not ended: if it is at work, it and this one do not disturb each other")
+    cleaning.let_begin(shelf, name)
+    shelf.sweep(datetime.now(UTC) - limit)
+
+
+def _clean(shelf: Shelf, keep: int, name: str, limit: timedelta) -> None:
     try:
-        database = _database(shelf, name, pipe)
-        found = objects.save(shelf, name, S3(Storage.of(environ)), set(buckets(environ).values()), _newest(shelf))
-        vectors = _vectors(shelf, name, Weaviate(Vectors.of(environ)))
-    except BaseException:
-        pipe.give_up()
-        raise
+        for text in cleaning.cleaned(shelf, keep, name, limit):
+            say(text)
+    except Failure as error:
+        say(f"warning: old backups are left where they are: {error}. Backup {name} counts all the same")
+
+
+def _save(shelf: Shelf, name: str, pipe: Pipe, environ: Mapping[str, str]) -> dict[str, Any]:
+    database = _database(shelf, name, pipe)
+    found = objects.save(shelf, name, S3(Storage.of(environ)), set(buckets(environ).values()), newest(shelf))
+    path = f"backups/{name}/{vectors.FILE}"
+    saved = write_lines(shelf, path, vectors.exported(Weaviate(Vectors.of(environ))), "vectors")
     return {
         "format": FORMAT, "name": name, "label": name.partition("-")[2], "when": name.partition("-")[0],
-        "version": environ.get("BACKUP_VERSION", ""), "database": database, "objects": found, "vectors": vectors,
+        "version": environ.get("BACKUP_VERSION", ""), "database": database, "objects": found, "vectors": saved,
     }  # fmt: skip
 
 
@@ -79,95 +100,6 @@ def _database(shelf: Shelf, name: str, pipe: Pipe) -> dict[str, Any]:
     return {"size": stream.size, "sha256": stream.sha256}
 
 
-def _vectors(shelf: Shelf, name: str, weaviate: Weaviate) -> dict[str, Any]:
-    return write_lines(shelf, f"backups/{name}/{VECTORS}", exported(weaviate), "vectors")
-
-
-def exported(weaviate: Weaviate) -> Iterator[dict[str, Any]]:
-    """`{"class": ...}` each: one may refer to another. Then `{"tenants": [...]}` and `{"object": ...}`, by class."""
-    classes = weaviate.classes()
-    yield from ({"class": definition} for definition in classes)
-    for definition in classes:
-        name = str(definition["class"])
-        if not (definition.get("multiTenancyConfig") or {}).get("enabled"):
-            yield from ({"object": item} for item in weaviate.objects(name))
-            continue
-        tenants = weaviate.tenants(name)
-        yield {"tenants": tenants, "of": name}
-        for tenant in tenants:
-            yield from ({"object": item} for item in _of_tenant(weaviate, name, tenant))
-
-
-def _of_tenant(weaviate: Weaviate, name: str, tenant: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A tenant that sleeps is woken to be read."""
-    sleeps = tenant.get("activityStatus", "HOT") not in _HOT
-    if sleeps:
-        weaviate.set_status(name, tenant["name"], "HOT")
-    try:
-        # A list of objects does not say whose they are.
-        yield from ({**item, "tenant": tenant["name"]} for item in weaviate.objects(name, tenant["name"]))
-    finally:
-        if sleeps:
-            weaviate.set_status(name, tenant["name"], str(tenant["activityStatus"]))
-
-
-def _document(shelf: Shelf, path: str, content: Any) -> None:
-    shelf.write(path, io.BytesIO(json.dumps(content, ensure_ascii=False, indent=1).encode()))
-
-
-# What there is.
-
-
-def names(shelf: Shelf) -> dict[str, bool]:
-    """Name -> whether it is complete, oldest first."""
-    found: dict[str, bool] = {}
-    for path in shelf.list("backups/"):
-        _, name, file = path.split("/", 2)
-        if NAME.fullmatch(name):
-            found[name] = found.get(name, False) or file == "manifest.json"
-    return dict(sorted(found.items()))
-
-
-class Damaged(Failure):
-    """A backup that is there and can't be read."""
-
-
-def manifest_of(shelf: Shelf, name: str) -> dict[str, Any]:
-    """Raises Damaged, Failure."""
-    try:
-        found = json.loads(shelf.read(f"backups/{name}/manifest.json").read())
-    except ValueError:
-        raise Damaged(f"the manifest of backup {name} is damaged") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise Damaged(f"backup {name} was made by another version of this program")
-    return found
-
-
-def _newest(shelf: Shelf) -> dict[str, Any] | None:
-    """The manifest of the newest backup that has a readable one. Raises Failure."""
-    for name in reversed([name for name, whole in names(shelf).items() if whole]):
-        with contextlib.suppress(Damaged):
-            return manifest_of(shelf, name)
-    return None
-
-
-def listing(shelf: Shelf) -> list[dict[str, Any]]:
-    """Newest first; one whose manifest can't be read is not complete. Raises Failure."""
-    return [_row(shelf, name, complete) for name, complete in reversed(names(shelf).items())]
-
-
-def _row(shelf: Shelf, name: str, complete: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": name, "label": name.partition("-")[2], "complete": complete}
-    if not complete:
-        return row
-    try:
-        found = manifest_of(shelf, name)
-    except Damaged as error:
-        return {**row, "complete": False, "why": str(error)}
-    sizes = {kind: found[kind]["size"] for kind in ("database", "objects", "vectors")}
-    return {**row, "version": found["version"], "objects": found["objects"]["count"], "bytes": sizes}
-
-
 def summary(manifest: Mapping[str, Any]) -> str:
     """The last line of a backup."""
     found = manifest["objects"]
@@ -175,29 +107,3 @@ def summary(manifest: Mapping[str, Any]) -> str:
         f"backup {manifest['name']} is complete: database {amount(manifest['database']['size'])},"
         f" {found['count']} objects of {amount(found['size'])}, vectors {amount(manifest['vectors']['size'])}"
     )
-
-
-def cleaned(shelf: Shelf, keep: int, newest: str) -> Iterator[str]:
-    """Remove complete backups beyond `keep`, old incomplete ones, and objects that no backup names."""
-    found = names(shelf)
-    # The one just made stays, whatever a clock that was set back calls it.
-    complete = [name for name, whole in found.items() if whole and name != newest]
-    old = (datetime.now(UTC) - LEFT_ALONE).strftime(STAMP)
-    going_on = [name for name, whole in found.items() if not whole and name > old and name != newest]
-    gone = complete[: max(0, len(complete) + 1 - max(1, keep))]
-    gone += [name for name, whole in found.items() if not whole and name <= old]
-    for name in gone:
-        # The manifest first: a backup that is half removed must not be offered.
-        for path in sorted(shelf.list(f"backups/{name}/"), key=lambda item: not item.endswith("manifest.json")):
-            shelf.delete(path)
-        yield f"backup {name} removed"
-    if going_on:
-        yield f"objects are left as they are: backup {going_on[-1]} may be going on"
-        return
-    try:
-        kept = [manifest_of(shelf, name) for name in (*complete, newest) if name not in gone]
-    except Damaged as error:
-        yield f"objects are left as they are: {error}"
-        return
-    if count := objects.removed_but_for(shelf, kept):
-        yield f"{count} objects removed that no backup names"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
+import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sensei_probe.settings import Failure
@@ -51,13 +54,22 @@ def write_lines(shelf: Shelf, path: str, documents: Iterable[Document], what: st
     return {"size": stream.size, "sha256": stream.sha256}
 
 
-def check_lines(shelf: Shelf, path: str, wanted: Mapping[str, Any], what: str) -> None:
-    """Read all of it once. Raises Failure where it is not what the manifest says."""
-    stream = Measured(shelf.read(path), f"{what} (checksum)", wanted["size"])
+def check_lines(
+    shelf: Shelf, path: str, wanted: Mapping[str, Any], what: str, first: Callable[[Document], bool] = lambda _: False
+) -> list[Document]:
+    """Read all of it. Returns the documents it begins with. Raises Failure where it is not what the manifest says."""
+    stream, found = Measured(shelf.read(path), f"{what} (checksum)", wanted["size"]), list[Document]()
+    # What can't be unpacked has another checksum.
+    with (
+        contextlib.suppress(EOFError, ValueError, OSError, zlib.error),
+        gzip.GzipFile(fileobj=_Seekless(stream)) as lines,
+    ):
+        found = list(itertools.takewhile(first, map(json.loads, lines)))
     while stream.read(BLOCK):
         pass
     if (stream.size, stream.sha256) != (wanted["size"], wanted["sha256"]):
         raise Failure(f"{path} is damaged: its checksum is another. The {what} are as they were")
+    return found
 
 
 def read_lines(shelf: Shelf, path: str, size: int, what: str) -> Iterator[Document]:

@@ -6,19 +6,20 @@ Of an object that is known already a digest of 32 bytes is held, and nothing els
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sensei_probe.lines import Document, check_lines, read_lines, write_lines
 from sensei_probe.s3 import S3, Stored
 from sensei_probe.settings import Failure
-from sensei_probe.shelf import Shelf
-from sensei_probe.streams import say
-from sensei_probe.web import Refused
+from sensei_probe.shelf import Lost, Shelf
+from sensei_probe.streams import Measured, say
+from sensei_probe.web import Readable, Refused
 
 FILE = "objects.ndjson.gz"
 _TRIES = 5
+_SOME = 10
 _GONE, _CHANGED = 404, 412
 
 
@@ -42,7 +43,11 @@ def short(path: str) -> bytes:
 
 
 def listed_in(shelf: Shelf, manifest: Mapping[str, Any]) -> Iterator[Document]:
-    """What a backup has: bucket, key, size, etag, content type (`kind`), the content's path. Raises Failure."""
+    """What a backup has: bucket, key, size, etag, content type (`kind`), the content's path. Raises Failure.
+
+    Not in every backup: `meta` (the other headers that an object keeps), and what proves the content (see Shelf.take):
+    not of one that a backup stored before it broke off.
+    """
     return read_lines(shelf, f"backups/{manifest['name']}/{FILE}", manifest["objects"]["bytes"], "objects")
 
 
@@ -54,93 +59,144 @@ def save(
 ) -> dict[str, Any]:
     """All objects of these buckets; `before` is the newest complete backup. Returns what the manifest says of them."""
     tally = _Tally()
-    known = _Kinds(listed_in(shelf, before) if before else iter(()))
+    known = _Known(listed_in(shelf, before) if before else iter(()))
     written = write_lines(shelf, f"backups/{name}/{FILE}", _saved(shelf, source, buckets, known, tally), "objects")
     say(f"objects: {tally.count}, {tally.new} of them new")
     return {"count": tally.count, "size": tally.size, "bytes": written["size"], "sha256": written["sha256"]}
 
 
-class _Kinds:
-    """Content types that an earlier backup tells: asking for each again takes a request. Both go by bucket and key."""
+class _Known:
+    """What an earlier backup tells of an object: asking for it again takes a request. Both go by bucket and key."""
 
     def __init__(self, documents: Iterator[Document]) -> None:
         self._documents = documents
         self._next = next(documents, None)
 
-    def of(self, bucket: str, key: str, path: str) -> str | None:
+    def of(self, bucket: str, key: str, path: str) -> Document | None:
+        """Nothing, where it was another object then, or that backup did not keep its headers yet."""
         while self._next and (self._next["bucket"], self._next["key"]) < (bucket, key):
             self._next = next(self._documents, None)
-        same = self._next is not None and self._next["path"] == path
-        return str(self._next["kind"]) if same and self._next else None
+        same = self._next is not None and self._next["path"] == path and "meta" in self._next
+        return self._next if same else None
 
 
-def _saved(shelf: Shelf, source: S3, buckets: Iterable[str], known: _Kinds, tally: _Tally) -> Iterator[Document]:
+def _saved(shelf: Shelf, source: S3, buckets: Iterable[str], known: _Known, tally: _Tally) -> Iterator[Document]:
     there = {short(path) for path in shelf.list("objects/")}
     for bucket in sorted(buckets):
         for listed in source.listed(bucket):
             path = object_path(bucket, listed)
-            kind = known.of(bucket, listed.key, path)
-            item = listed if kind is not None and short(path) in there else _taken(shelf, source, bucket, listed, there)
+            before = known.of(bucket, listed.key, path) if short(path) in there else None
+            item = before or _taken(shelf, source, bucket, listed, there)
             if item is None:
                 continue
-            path = object_path(bucket, item)
-            tally.new += short(path) not in there
-            there.add(short(path))
+            tally.new += short(item["path"]) not in there
+            there.add(short(item["path"]))
             tally.count += 1
-            tally.size += item.size
-            yield {"bucket": bucket, "key": item.key, "size": item.size, "etag": item.etag,
-                   "kind": item.kind or kind or "", "path": path}  # fmt: skip
+            tally.size += item["size"]
+            yield item
 
 
-def _taken(shelf: Shelf, source: S3, bucket: str, listed: Stored, there: set[bytes]) -> Stored | None:
+def _taken(shelf: Shelf, source: S3, bucket: str, listed: Stored, there: set[bytes]) -> Document | None:
     """The object as it is now, saved; None where it is gone: the platform works on meanwhile. Raises Failure."""
     before = None
     for _ in range(_TRIES):
         item = source.head(bucket, listed.key)
         if item is None:
             return None
-        path = object_path(bucket, item)
-        if short(path) in there:
-            return item
+        row = _row(bucket, item)
+        if short(row["path"]) in there:
+            return row
         try:
-            shelf.take(source, bucket, item, path)
+            return {**row, **shelf.take(source, bucket, item, row["path"])}
         except Refused as error:
             if error.status not in (_GONE, _CHANGED) or item == before:
                 raise
             before = item
-        else:
-            return item
     raise Failure(f"{bucket}/{listed.key} changes faster than it can be read")
+
+
+def _row(bucket: str, item: Stored) -> Document:
+    return {"bucket": bucket, "key": item.key, "size": item.size, "etag": item.etag, "kind": item.kind,
+            "meta": dict(item.meta), "path": object_path(bucket, item)}  # fmt: skip
 
 
 # And back.
 
 
-def check(shelf: Shelf, manifest: Mapping[str, Any]) -> None:
-    """Raises Failure where the list is not what the manifest says."""
+def check(shelf: Shelf, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What can't be brought back. Raises Failure where the list is not what the manifest says."""
     wanted = {"size": manifest["objects"]["bytes"], "sha256": manifest["objects"]["sha256"]}
     check_lines(shelf, f"backups/{manifest['name']}/{FILE}", wanted, "objects")
+    there = {short(path) for path in shelf.list("objects/")}
+    gone = [
+        f"{item['bucket']}/{item['key']}" for item in listed_in(shelf, manifest) if short(item["path"]) not in there
+    ]
+    if gone:
+        yield f"{len(gone)} objects can't be brought back: the backup has their content no more. {some(gone)}"
 
 
-def restore(shelf: Shelf, manifest: Mapping[str, Any], target: S3, prune: Iterable[str] = ()) -> None:
-    """Objects that are there as they were are left; those of the buckets in `prune` that it has not, are removed."""
-    made, sent = set[str](), 0
+def named(item: Document) -> str:
+    """An object as people say it."""
+    return f"{item['bucket']}/{item['key']}"
+
+
+def some(keys: Sequence[str]) -> str:
+    """The first few."""
+    return f"{', '.join(keys[:_SOME])}{' ...' if len(keys) > _SOME else ''}"
+
+
+def restore(shelf: Shelf, manifest: Mapping[str, Any], target: S3, prune: Iterable[str] = ()) -> list[str]:
+    """Objects that are there as they were are left; those of the buckets in `prune` that it has not, are removed.
+
+    Returns those that are damaged in the backup: one of them is no reason to leave the others.
+    """
+    made, sent, lost = set[str](), 0, list[str]()
     for item in listed_in(shelf, manifest):
         if item["bucket"] not in made and not target.exists(item["bucket"]):
             target.make(item["bucket"])
         made.add(item["bucket"])
-        sent += _put_back(shelf, item, target)
+        try:
+            sent += _put_back(shelf, item, target)
+        except Lost as error:
+            say(f"{named(item)} is damaged in the backup, and left as it is: {error}")
+            lost.append(named(item))
     say(f"objects: {manifest['objects']['count']}, {sent} of them written, the others were the same")
     if buckets := sorted(prune):
         say(f"objects: {_pruned(shelf, manifest, target, buckets)} removed that the backup has not")
+    return lost
 
 
 def _put_back(shelf: Shelf, item: Document, target: S3) -> bool:
     there = target.head(item["bucket"], item["key"])
-    if there is not None and (there.size, there.etag) == (item["size"], item["etag"]):
+    if there is not None and _same(there, item):
         return False
-    target.upload(item["bucket"], item["key"], shelf.read(item["path"]), item["kind"], item["size"])
+    source = _Proved(shelf.read(item["path"], item.get("copy", "")), item)
+    target.upload(item["bucket"], item["key"], source, item["kind"], item["size"], item.get("meta") or {})
     return True
+
+
+def _same(there: Stored, item: Document) -> bool:
+    """A backup that did not keep an object's headers says nothing of them."""
+    told = item.get("meta", there.meta) == there.meta and (item["kind"] or there.kind) == there.kind
+    return told and (there.size, there.etag) == (item["size"], item["etag"])
+
+
+class _Proved:
+    """A content that has no end unless it is what the list says: what is uploaded from it is whole or not at all."""
+
+    def __init__(self, source: Readable, item: Document) -> None:
+        self._source, self._item = Measured(source, named(item), item["size"]), item
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            block = self._source.read(size)
+        except OSError as error:
+            raise Lost(f"it can't be read: {error.strerror}") from None
+        if not block and self._source.size != self._item["size"]:
+            raise Lost(f"it has {self._source.size} bytes and should have {self._item['size']}")
+        if not block and self._source.sha256 != self._item.get("sha256", self._source.sha256):
+            raise Lost("its checksum is another")
+        return block
 
 
 def _pruned(shelf: Shelf, manifest: Mapping[str, Any], target: S3, buckets: Iterable[str]) -> int:
@@ -154,12 +210,7 @@ def _pruned(shelf: Shelf, manifest: Mapping[str, Any], target: S3, buckets: Iter
     return gone
 
 
-def removed_but_for(shelf: Shelf, kept: Iterable[Mapping[str, Any]]) -> int:
-    """Remove every content that none of these backups names. Returns how many. Raises Failure."""
-    named = {short(item["path"]) for manifest in kept for item in listed_in(shelf, manifest)}
-    count = 0
-    for path in shelf.list("objects/"):
-        if short(path) not in named:
-            shelf.delete(path)
-            count += 1
-    return count
+def unnamed(shelf: Shelf, kept: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Every content that none of these backups names. Raises Failure."""
+    named_ = {short(item["path"]) for manifest in kept for item in listed_in(shelf, manifest)}
+    return (path for path in shelf.list("objects/") if short(path) not in named_)

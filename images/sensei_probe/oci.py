@@ -90,7 +90,9 @@ class Registry:
         query = urllib.parse.urlencode({key: asked[key] for key in ("service", "scope") if key in asked})
         headers = {"authorization": f"Basic {self._basic}"} if self._basic else {}
         answer = Server(asked.get("realm", "")).ask("GET", f"{url.path}?{query}", headers)
-        found = expect(answer, f"a token for {self._host}").json() or {}
+        found = expect(answer, f"a token for {self._host}").json()
+        if not isinstance(found, dict):
+            raise Failure(f"{self._host} gives no token: its answer is no JSON object")
         return str(found.get("token") or found.get("access_token") or "")
 
 
@@ -100,10 +102,11 @@ def credentials(host: str, directory: Path | None = None) -> str:
     if place is None or not (place / "config.json").is_file():
         return ""
     try:
-        auths = json.loads((place / "config.json").read_text()).get("auths", {})
-    except ValueError:
-        raise Failure(f"{place / 'config.json'} is no JSON") from None
-    for name, item in auths.items():
+        auths = json.loads((place / "config.json").read_text()).get("auths") or {}
+        entries = [(str(name), dict(item)) for name, item in auths.items()]
+    except (AttributeError, TypeError, ValueError):
+        raise Failure(f"{place / 'config.json'} is not docker's: JSON with auths, by registry") from None
+    for name, item in entries:
         if name.removeprefix("https://").removeprefix("http://").split("/")[0] == host:
             plain = f"{item.get('username', '')}:{item.get('password', '')}"
             return str(item.get("auth") or base64.b64encode(plain.encode()).decode())
@@ -125,7 +128,7 @@ def load(reference: str, target: Path, *, plain: bool = False) -> None:
         shutil.rmtree(work, ignore_errors=True)
         say(f"{reference} is there already")
         return
-    parts = parts_of(json.loads(raw))
+    parts = parts_of(_read(raw, reference))
     try:
         _begin(work, digest)
         _room(work, parts)
@@ -136,19 +139,42 @@ def load(reference: str, target: Path, *, plain: bool = False) -> None:
     say(f"{reference}: {len({part.path for part in parts})} files, {amount(sum(part.size for part in parts))}")
 
 
+def _read(raw: bytes, reference: str) -> dict[str, Any]:
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Failure(f"{reference}: the registry's answer is no manifest. Is another server at this address?")
+    return found
+
+
 def parts_of(manifest: Mapping[str, Any]) -> list[Part]:
     """The layers that are files. Raises Failure for paths that leave the directory and parts that make no file."""
-    found = []
-    for layer in manifest.get("layers", ()):
-        notes = layer.get("annotations") or {}
-        if path := notes.get(TITLE):
-            size = int(layer["size"])
-            offset = int(notes.get(OFFSET, 0))
-            found.append(Part(str(layer["digest"]), size, _safe(path), offset, int(notes.get(SIZE, size))))
+    try:
+        found = [part for layer in manifest.get("layers") or () if (part := _part(layer))]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Failure(f"the artifact's manifest is damaged: {error!r} in its layers. Push the artifact again") from None
     if not found:
         raise Failure("the artifact has no files: its layers have no titles")
     for path in {part.path for part in found}:
         _whole(path, sorted((part for part in found if part.path == path), key=lambda part: part.offset))
+    return found
+
+
+def _part(layer: Mapping[str, Any]) -> Part | None:
+    notes = layer.get("annotations") or {}
+    if not notes.get(TITLE):
+        return None
+    size = _natural(layer["size"])
+    offset, whole = _natural(notes.get(OFFSET, 0)), _natural(notes.get(SIZE, size))
+    return Part(str(layer["digest"]), size, _safe(str(notes[TITLE])), offset, whole)
+
+
+def _natural(told: Any) -> int:
+    """Raises ValueError."""
+    if (found := int(told)) < 0:
+        raise ValueError(f"{told} bytes")
     return found
 
 

@@ -1,60 +1,95 @@
-"""A backup brought back: the database in one transaction, then the objects, then the vectors."""
+"""A backup brought back: the database in one transaction, then the objects, then the vectors. And only looked at."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
+import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sensei_probe import objects
-from sensei_probe.backup import VECTORS, manifest_of, names
-from sensei_probe.lines import Document, check_lines, read_lines
+from sensei_probe import objects, vectors
+from sensei_probe.kept import chosen, manifest_of
+from sensei_probe.lines import check_lines, read_lines
+from sensei_probe.pipe import Pipe, beside
 from sensei_probe.s3 import S3
 from sensei_probe.settings import Failure, Storage, Vectors, buckets, required
 from sensei_probe.shelf import Shelf, shelf_of
-from sensei_probe.streams import BLOCK, Measured, Pipe, amount, say
-from sensei_probe.weaviate import PAGE, Weaviate
+from sensei_probe.streams import BLOCK, Measured, amount, say
+from sensei_probe.weaviate import Weaviate
 
-LATEST = "latest"
-ASLEEP = ("COLD", "INACTIVE")
+
+@dataclass(frozen=True)
+class Found:
+    """A backup that can be brought back, as far as can be seen without changing anything."""
+
+    shelf: Shelf
+    manifest: Mapping[str, Any]
+    storage: S3
+    weaviate: Weaviate
+    notes: tuple[str, ...]
+    """What will be otherwise than it was."""
+
+
+def found(argument: str, environ: Mapping[str, str]) -> Found:
+    """The backup of this name, else of BACKUP_NAME, read as far as it must be. Raises Failure; nothing is changed."""
+    shelf = shelf_of(environ)
+    manifest = manifest_of(shelf, chosen(shelf, argument or required(environ, "BACKUP_NAME")))
+    say(f"backup {manifest['name']} of version {manifest['version'] or '?'} is looked at")
+    storage, weaviate = S3(Storage.of(environ)), Weaviate(Vectors.of(environ))
+    for bucket in sorted(set(buckets(environ).values())):
+        storage.exists(bucket)
+    if not weaviate.ready():
+        raise Failure("Weaviate is not ready: wait until its pods are, then run this again")
+    weaviate.classes()
+    notes = tuple(_checked(shelf, manifest, len(weaviate.nodes())))
+    for text in notes:
+        say(text)
+    return Found(shelf, manifest, storage, weaviate, notes)
+
+
+def _checked(shelf: Shelf, manifest: Mapping[str, Any], nodes: int) -> Iterator[str]:
+    folder = f"backups/{manifest['name']}/"
+    if f"{folder}database.dump" not in shelf.list(folder):
+        raise Failure(
+            f"backup {manifest['name']} has no database.dump any more: restore another. See: sensei backup list"
+        )
+    yield from objects.check(shelf, manifest)
+    path = f"{folder}{vectors.FILE}"
+    first = check_lines(shelf, path, manifest["vectors"], "vectors", lambda item: "class" in item)
+    yield from vectors.lowered((item["class"] for item in first), nodes)
+
+
+def check(argument: str = "", environ: Mapping[str, str] = os.environ) -> None:
+    """Say what there is to bring back, as one line of JSON; the last one. Raises Failure; nothing is changed."""
+    backup = found(argument, environ)
+    manifest = backup.manifest
+    told = {
+        "name": manifest["name"], "label": manifest["label"], "version": manifest["version"],
+        "database": manifest["database"]["size"], "objects": manifest["objects"]["count"],
+        "objectBytes": manifest["objects"]["size"], "vectors": manifest["vectors"]["size"], "notes": backup.notes,
+    }  # fmt: skip
+    say(json.dumps(told, ensure_ascii=False))
 
 
 def restore(argument: str = "", environ: Mapping[str, str] = os.environ, *, prune: bool = False) -> None:
     """The backup of this name, else of BACKUP_NAME. Raises Failure; the database is then as it was, or restored."""
     work = Path(environ.get("WORK_DIR") or "/work")
-    try:
-        shelf = shelf_of(environ)
-        name = chosen(shelf, argument or required(environ, "BACKUP_NAME"))
-        manifest = manifest_of(shelf, name)
-        say(f"restoring backup {name} of version {manifest['version'] or '?'}")
-        # Before anything is changed.
-        check_lines(shelf, f"backups/{name}/{VECTORS}", manifest["vectors"], "vectors")
-        objects.check(shelf, manifest)
-        _database(shelf, manifest, Pipe(work))
-    except BaseException:
-        with contextlib.suppress(OSError):
-            (work / "failed").touch()
-        raise
-    objects.restore(shelf, manifest, S3(Storage.of(environ)), set(buckets(environ).values()) if prune else ())
-    _vectors(shelf, manifest, Weaviate(Vectors.of(environ)))
+    with beside(work):
+        backup = found(argument, environ)
+        name = backup.manifest["name"]
+        say(f"restoring backup {name}")
+        _database(backup.shelf, backup.manifest, Pipe(work))
+    pruned = set(buckets(environ).values()) if prune else ()
+    lost = objects.restore(backup.shelf, backup.manifest, backup.storage, pruned)
+    _vectors(backup)
+    if lost:
+        raise Failure(
+            f"backup {name} is restored but for {len(lost)} objects that are damaged in it, which are as they were:"
+            f" {objects.some(lost)}. Bring them from another copy"
+        )
     say(f"backup {name} is restored")
-
-
-def chosen(shelf: Shelf, name: str) -> str:
-    """A complete backup's name. Raises Failure."""
-    found = names(shelf)
-    complete = [item for item, whole in found.items() if whole]
-    if name == LATEST and complete:
-        return complete[-1]
-    if name in complete:
-        return name
-    if name in found:
-        raise Failure(f"backup {name} is incomplete: it has no manifest, and can't be restored")
-    there = f"the newest is {complete[-1]}" if complete else "there is none"
-    raise Failure(f"there is no complete backup {name}: {there}. See: sensei backup list")
 
 
 def _database(shelf: Shelf, manifest: Mapping[str, Any], pipe: Pipe) -> None:
@@ -89,85 +124,7 @@ def _all(line: int, block: bytes) -> None:
         view = view[os.write(line, view) :]
 
 
-def _vectors(shelf: Shelf, manifest: Mapping[str, Any], weaviate: Weaviate) -> None:
-    path, size = f"backups/{manifest['name']}/{VECTORS}", manifest["vectors"]["size"]
-    count = imported(weaviate, lambda: read_lines(shelf, path, size, "vectors"))
+def _vectors(backup: Found) -> None:
+    path, size = f"backups/{backup.manifest['name']}/{vectors.FILE}", backup.manifest["vectors"]["size"]
+    count = vectors.imported(backup.weaviate, lambda: read_lines(backup.shelf, path, size, "vectors"))
     say(f"vectors: {count} objects")
-
-
-def imported(weaviate: Weaviate, lines: Callable[[], Iterator[Document]]) -> int:
-    """Every class made anew and filled. Returns how many objects. Raises Failure."""
-    classes, tenants = list[Document](), list[Document]()
-    for item in lines():
-        classes += [item["class"]] if "class" in item else []
-        tenants += [item] if item.get("tenants") else []
-    _anew(weaviate, classes)
-    for item in tenants:
-        weaviate.add_tenants(item["of"], [{**one, "activityStatus": "HOT"} for one in item["tenants"]])
-    references = {(str(one["class"]), str(name["name"])) for one in classes for name in _references(one)}
-    count = 0
-    for page in _paged(_without(item["object"], references) for item in lines() if "object" in item):
-        weaviate.write(page)
-        count += len(page)
-    if references:
-        # One refers to another only where that is there: all of them are now.
-        for page in _paged(one for item in lines() if "object" in item for one in _of(item["object"], references)):
-            weaviate.refer(page)
-    for item in tenants:
-        for one in item["tenants"]:
-            if one.get("activityStatus") in ASLEEP:
-                weaviate.set_status(item["of"], one["name"], "COLD")
-    return count
-
-
-def _paged(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    left = iter(documents)
-    while page := list(itertools.islice(left, PAGE)):
-        yield page
-
-
-def _anew(weaviate: Weaviate, definitions: list[Document]) -> None:
-    """Classes without anything in them, in place of those of the same names."""
-    there = {str(item["class"]) for item in weaviate.classes()}
-    for definition in definitions:
-        if definition["class"] in there:
-            weaviate.drop(str(definition["class"]))
-    for definition in definitions:
-        weaviate.make(_alone(definition))
-    for definition in definitions:
-        for one in _references(definition):
-            weaviate.add_property(str(definition["class"]), one)
-
-
-def _references(definition: Document) -> list[Document]:
-    """Properties that refer to a class: classes begin with a capital letter, and types do not."""
-    return [one for one in definition.get("properties") or () if str((one.get("dataType") or [""])[0])[:1].isupper()]
-
-
-def _alone(definition: Document) -> Document:
-    """As a class can be made before those it refers to are."""
-    refer = _references(definition)
-    # A schema is told with both, and taken with one of them.
-    tenants = (definition.get("multiTenancyConfig") or {}).get("enabled")
-    found = {key: value for key, value in definition.items() if not (tenants and key == "shardingConfig")}
-    return {**found, "properties": [one for one in definition.get("properties") or () if one not in refer]}
-
-
-def _without(item: Document, references: Set[tuple[str, str]]) -> Document:
-    """An object without references, and without what the server says of it and does not take: its times are new."""
-    kept = ("class", "id", "vector", "vectors", "tenant")
-    found = {key: item[key] for key in kept if item.get(key) not in (None, [], {})}
-    properties = item.get("properties") or {}
-    return {
-        **found,
-        "properties": {key: properties[key] for key in properties if (item["class"], key) not in references},
-    }
-
-
-def _of(item: Document, references: Set[tuple[str, str]]) -> Iterator[Document]:
-    """An object's references."""
-    for key, value in (item.get("properties") or {}).items():
-        if (item["class"], key) in references:
-            tenant = {"tenant": item["tenant"]} if item.get("tenant") else {}
-            source = f"weaviate://localhost/{item['class']}/{item['id']}/{key}"
-            yield from ({"from": source, "to": one["beacon"], **tenant} for one in value or ())

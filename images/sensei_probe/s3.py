@@ -7,13 +7,15 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from sensei_probe.settings import Failure, Storage
 from sensei_probe.web import Answer, Readable, Refused, Server
@@ -25,6 +27,9 @@ COPY_PART = 256 << 20
 """Bytes that are copied with one request: S3 would take 5 GiB, and a slow disk not answer in time."""
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _XML = "{*}"
+HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language")
+OWN = "x-amz-meta-"
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,9 @@ class Stored:
     size: int
     etag: str
     kind: str = ""
-    """Content type; known only of a single object."""
+    """Content type; known only of a single object, as the next are."""
+    meta: Mapping[str, str] = field(default_factory=dict)
+    """Its other headers that are its own: HEADERS, and what begins with OWN."""
 
 
 def quoted(text: str, *, slash: bool) -> str:
@@ -48,10 +55,11 @@ def signature(
 ) -> str:
     """The Authorization header. `headers` in small letters are those that are signed; `stamp` is `20260102T030405Z`."""
     names = ";".join(sorted(headers))
-    lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers))
+    # Only of blanks: other white space may be half a letter of UTF-8, which HTTP's headers are not.
+    lines = "".join(f"{name}:{' '.join(filter(None, headers[name].split(' ')))}\n" for name in sorted(headers))
     canonical = "\n".join((method, path, query, lines, names, payload))
     scope = f"{stamp[:8]}/{storage.region}/s3/aws4_request"
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
     text = "\n".join(("AWS4-HMAC-SHA256", stamp, scope, digest))
     key = f"AWS4{storage.secret_key}".encode()
     for part in scope.split("/"):
@@ -144,7 +152,9 @@ class S3:
         if answer.status != 200:
             raise refusal(answer, b"", f"{bucket}/{key}")
         headers = answer.headers
-        return Stored(key, int(headers["content-length"]), headers["etag"].strip('"'), headers.get("content-type", ""))
+        meta = {name: value for name, value in headers.items() if name in HEADERS or name.startswith(OWN)}
+        size, etag = int(headers["content-length"]), headers["etag"].strip('"')
+        return Stored(key, size, etag, headers.get("content-type", ""), meta)
 
     def get(self, bucket: str, key: str, etag: str = "") -> Answer:
         """Its content (of this etag, if one is given), to be read to the end. Raises Refused, Unreachable."""
@@ -153,22 +163,24 @@ class S3:
             raise refusal(answer, answer.read(), f"{bucket}/{key} can't be read")
         return answer
 
-    def put(self, bucket: str, key: str, content: Block, kind: str = "") -> str:
+    def put(self, bucket: str, key: str, content: Block, kind: str = "", meta: Mapping[str, str] = _NONE) -> str:
         """A small object. Returns its etag. Raises Refused, Unreachable."""
-        answer = self.ask("PUT", bucket, key, headers=_kind(kind), body=content)
+        answer = self.ask("PUT", bucket, key, headers=_headers(kind, meta), body=content)
         self._well(answer, f"{bucket}/{key} can't be written")
         return answer.headers.get("etag", "").strip('"')
 
-    def upload(self, bucket: str, key: str, source: Readable, kind: str = "", size: int | None = None) -> int:
-        """A stream, of `size` bytes where that is known. Returns its bytes. Raises Failure; there is then no object."""
+    def upload(
+        self, bucket: str, key: str, source: Readable, kind: str = "", size: int | None = None,
+        meta: Mapping[str, str] = _NONE,
+    ) -> int:  # fmt: skip
+        """A stream, whatever its length. Returns its bytes. Raises Failure; there is then no object."""
         part = grown(size or 0)
         block = read_full(source, part)
         if len(block) < part:
             whole(size, len(block), key)
-            self.put(bucket, key, block, kind)
+            self.put(bucket, key, block, kind, meta)
             return len(block)
-        upload = self._begin(bucket, key, kind)
-        try:
+        with self._uploading(bucket, key, _headers(kind, meta)) as upload:
             tags, total = list[str](), 0
             while block:
                 tags.append(self._part(bucket, key, upload, len(tags) + 1, block))
@@ -178,33 +190,25 @@ class S3:
                 block = read_full(source, part)
             whole(size, total, key)
             self._finish(bucket, key, upload, tags)
-        except BaseException:
-            self._abort(bucket, key, upload)
-            raise
         return total
 
-    def copy(self, bucket: str, item: Stored, to_bucket: str, to_key: str) -> None:
-        """Within the service, without the content passing here. Raises Refused, Unreachable."""
+    def copy(self, bucket: str, item: Stored, to_bucket: str, to_key: str) -> str:
+        """Within the service, without the content passing here. Returns its etag. Raises Refused, Unreachable."""
         size, source = item.size, {
             "x-amz-copy-source": f"/{bucket}/{quoted(item.key, slash=True)}",
             "x-amz-copy-source-if-match": f'"{item.etag}"',
         }  # fmt: skip
         if size <= COPY_PART:
-            self._copied(self.ask("PUT", to_bucket, to_key, headers=source), to_bucket, to_key)
-            return
-        upload = self._begin(to_bucket, to_key, "")
-        try:
+            return self._copied(self.ask("PUT", to_bucket, to_key, headers=source), to_bucket, to_key)
+        with self._uploading(to_bucket, to_key, _NONE) as upload:
             tags = list[str]()
             part = max(COPY_PART, grown(size))
             for start in range(0, size, part):
                 span = f"bytes={start}-{min(size, start + part) - 1}"
                 query = {"partNumber": str(len(tags) + 1), "uploadId": upload}
                 answer = self.ask("PUT", to_bucket, to_key, query, {**source, "x-amz-copy-source-range": span})
-                tags.append(_text(self._copied(answer, to_bucket, to_key), "ETag"))
-            self._finish(to_bucket, to_key, upload, tags)
-        except BaseException:
-            self._abort(to_bucket, to_key, upload)
-            raise
+                tags.append(self._copied(answer, to_bucket, to_key))
+            return self._finish(to_bucket, to_key, upload, tags)
 
     def delete(self, bucket: str, key: str) -> None:
         """Raises Refused, Unreachable."""
@@ -212,34 +216,53 @@ class S3:
 
     # Parts.
 
-    def _begin(self, bucket: str, key: str, kind: str) -> str:
-        answer = self.ask("POST", bucket, key, {"uploads": ""}, _kind(kind))
-        return _text(_xml(self._well(answer, f"{bucket}/{key} can't be written")), "UploadId")
+    @contextlib.contextmanager
+    def _uploading(self, bucket: str, key: str, headers: Mapping[str, str]) -> Iterator[str]:
+        """An upload's id; given up where what is done with it fails."""
+        answer = self.ask("POST", bucket, key, {"uploads": ""}, headers)
+        upload = _text(_xml(self._well(answer, f"{bucket}/{key} can't be written")), "UploadId")
+        try:
+            yield upload
+        except BaseException:
+            # What made us give up is told; the parts are swept later.
+            with contextlib.suppress(Failure):
+                self.abort(bucket, key, upload)
+            raise
+
+    def unfinished(self, bucket: str, before: datetime) -> Iterator[tuple[str, str]]:
+        """Key and id of every upload that began before then and did not end. Raises Refused, Unreachable."""
+        query = {"uploads": "", "encoding-type": "url"}
+        while True:
+            root = _xml(self._well(self.ask("GET", bucket, query=query), f"the uploads of {bucket} can't be listed"))
+            for item in root.findall(f"{_XML}Upload"):
+                if datetime.fromisoformat(_text(item, "Initiated")) < before:
+                    yield urllib.parse.unquote_plus(_text(item, "Key")), _text(item, "UploadId")
+            if _text(root, "IsTruncated") != "true":
+                return
+            query["key-marker"] = urllib.parse.unquote_plus(_text(root, "NextKeyMarker"))
+            query["upload-id-marker"] = _text(root, "NextUploadIdMarker")
+
+    def abort(self, bucket: str, key: str, upload: str) -> None:
+        """Its parts go. Raises Unreachable."""
+        self.ask("DELETE", bucket, key, {"uploadId": upload}).read()
 
     def _part(self, bucket: str, key: str, upload: str, number: int, block: Block) -> str:
         answer = self.ask("PUT", bucket, key, {"partNumber": str(number), "uploadId": upload}, body=block)
         self._well(answer, f"part {number} of {bucket}/{key} can't be written")
         return answer.headers["etag"]
 
-    def _finish(self, bucket: str, key: str, upload: str, tags: list[str]) -> None:
+    def _finish(self, bucket: str, key: str, upload: str, tags: list[str]) -> str:
         rows = (f"<Part><PartNumber>{n}</PartNumber><ETag>{tag}</ETag></Part>" for n, tag in enumerate(tags, 1))
         body = f"<CompleteMultipartUpload>{''.join(rows)}</CompleteMultipartUpload>".encode()
-        # S3 answers 200 at once and may say no in the body.
-        self._copied(self.ask("POST", bucket, key, {"uploadId": upload}, body=body), bucket, key)
+        return self._copied(self.ask("POST", bucket, key, {"uploadId": upload}, body=body), bucket, key)
 
-    def _abort(self, bucket: str, key: str, upload: str) -> None:
-        try:
-            self.ask("DELETE", bucket, key, {"uploadId": upload}).read()
-        except Failure:
-            # What made us give up is told; the parts go with the bucket's own rule for unfinished uploads.
-            return
-
-    def _copied(self, answer: Answer, bucket: str, key: str) -> ElementTree.Element:
+    def _copied(self, answer: Answer, bucket: str, key: str) -> str:
+        """The etag. S3 answers 200 at once and may say no in the body."""
         said = self._well(answer, f"{bucket}/{key} can't be written")
         root = _xml(said)
         if root.tag.rpartition("}")[2] == "Error":
             raise refusal(answer, said, f"{bucket}/{key} can't be written")
-        return root
+        return _text(root, "ETag").strip('"')
 
     def _well(self, answer: Answer, what: str, statuses: tuple[int, ...] = (200,)) -> bytes:
         said = answer.read()
@@ -275,8 +298,8 @@ def refusal(answer: Answer, said: bytes, what: str) -> Refused:
     return Refused(f"{what}: {why}", answer.status, code)
 
 
-def _kind(kind: str) -> dict[str, str]:
-    return {"content-type": kind} if kind else {}
+def _headers(kind: str, meta: Mapping[str, str]) -> dict[str, str]:
+    return {**meta, **({"content-type": kind} if kind else {})}
 
 
 def _xml(text: bytes) -> ElementTree.Element:

@@ -6,7 +6,6 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
 
 Environment = Mapping[str, str]
 
@@ -134,8 +133,3 @@ def buckets(environ: Environment = os.environ) -> dict[str, str]:
     if not found:
         required(environ, "S3_BUCKET_ARTIFACTS")
     return found
-
-
-def refuse(text: str) -> NoReturn:
-    """Raises WrongUse."""
-    raise WrongUse(text)

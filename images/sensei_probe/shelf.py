@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
+import secrets
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from sensei_probe.s3 import S3, Stored, whole
 from sensei_probe.settings import Failure, Storage, WrongUse, buckets, required
-from sensei_probe.web import Readable
+from sensei_probe.streams import BLOCK, Measured
+from sensei_probe.web import Readable, Refused
 
-BLOCK = 1 << 20
+INCOMING = ".incoming"
+"""Where a file of a volume is written before it gets its name."""
+_TRIES = 5
+_GONE, _CHANGED = 404, 412
+
+
+class Lost(Failure):
+    """A content that is gone, or another one than was written."""
 
 
 class Shelf(Protocol):
@@ -21,8 +31,8 @@ class Shelf(Protocol):
     def write(self, path: str, source: Readable, size: int | None = None) -> int:
         """A stream, whole or not at all. Returns its bytes."""
 
-    def read(self, path: str) -> Readable:
-        """To be read to the end."""
+    def read(self, path: str, etag: str = "") -> Readable:
+        """To be read to the end. Raises Lost where it is not there, or a bucket has another of this name."""
 
     def list(self, prefix: str) -> Iterator[str]:
         """Every path that begins so."""
@@ -30,8 +40,14 @@ class Shelf(Protocol):
     def delete(self, path: str) -> None:
         """Take one away."""
 
-    def take(self, source: S3, bucket: str, item: Stored, path: str) -> None:
-        """An object of a bucket, by the shortest way; Refused (404, 412) where it is not this one any more."""
+    def take(self, source: S3, bucket: str, item: Stored, path: str) -> dict[str, str]:
+        """An object of a bucket, by the shortest way; Refused (404, 412) where it is not this one any more.
+
+        Returns what proves it later: `sha256`, or of what does not pass through here the `copy`'s etag.
+        """
+
+    def sweep(self, before: datetime) -> None:
+        """Remove what writes left that were killed before then."""
 
 
 class Bucket:
@@ -45,8 +61,13 @@ class Bucket:
     def write(self, path: str, source: Readable, size: int | None = None) -> int:
         return self._s3.upload(self._name, path, source, size=size)
 
-    def read(self, path: str) -> Readable:
-        return self._s3.get(self._name, path)
+    def read(self, path: str, etag: str = "") -> Readable:
+        try:
+            return self._s3.get(self._name, path, etag)
+        except Refused as error:
+            if error.status in (_GONE, _CHANGED):
+                raise Lost(str(error)) from None
+            raise
 
     def list(self, prefix: str) -> Iterator[str]:
         return (item.key for item in self._s3.listed(self._name, prefix))
@@ -54,11 +75,19 @@ class Bucket:
     def delete(self, path: str) -> None:
         self._s3.delete(self._name, path)
 
-    def take(self, source: S3, bucket: str, item: Stored, path: str) -> None:
+    def take(self, source: S3, bucket: str, item: Stored, path: str) -> dict[str, str]:
         if source.storage == self._s3.storage:
-            self._s3.copy(bucket, item, self._name, path)
-        else:
-            self.write(path, source.get(bucket, item.key, item.etag), item.size)
+            tag = self._s3.copy(bucket, item, self._name, path)
+            # One of several parts is another wherever the bucket is mirrored to.
+            return {} if "-" in tag else {"copy": tag}
+        return _streamed(self, source, bucket, item, path)
+
+    def sweep(self, before: datetime) -> None:
+        # A service that does not tell of them has its own rule for them, or none.
+        with contextlib.suppress(Failure, ValueError):
+            for key, upload in list(self._s3.unfinished(self._name, before)):
+                if key.startswith(("backups/", "objects/")):
+                    self._s3.abort(self._name, key, upload)
 
 
 class Folder:
@@ -70,44 +99,73 @@ class Folder:
             raise Failure(f"{root} is no directory: the volume is not mounted")
 
     def write(self, path: str, source: Readable, size: int | None = None) -> int:
-        target = self._root / path
-        part = target.with_name(f"{target.name}.part")
-        total = 0
+        target, part = self._root / path, self._root / INCOMING / secrets.token_hex(16)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                while block := source.read(BLOCK):
-                    total += file.write(block)
-                file.flush()
-                os.fsync(file.fileno())
+            part.parent.mkdir(exist_ok=True)
+            total = _written(part, source)
             whole(size, total, str(target))
-            part.replace(target)
+            _named(part, target)
         except OSError as error:
             raise Failure(f"{target} can't be written: {error.strerror}") from None
         finally:
             part.unlink(missing_ok=True)
         return total
 
-    def read(self, path: str) -> Readable:
+    def read(self, path: str, etag: str = "") -> Readable:
         try:
             return (self._root / path).open("rb")
         except OSError as error:
-            raise Failure(f"{self._root / path} can't be read: {error.strerror}") from None
+            raise Lost(f"{self._root / path} can't be read: {error.strerror}") from None
 
     def list(self, prefix: str) -> Iterator[str]:
         base = self._root / prefix
-        found = sorted(base.rglob("*")) if base.is_dir() else []
-        return (str(item.relative_to(self._root)) for item in found if item.is_file())
+        # What another removes meanwhile is no mistake here.
+        found = sorted(str(Path(place, file)) for place, _, files in os.walk(base) for file in files)
+        return (os.path.relpath(item, self._root) for item in found)
 
     def delete(self, path: str) -> None:
         target = self._root / path
         target.unlink(missing_ok=True)
         # A directory that is empty now goes too.
-        if target.parent != self._root and not any(target.parent.iterdir()):
-            shutil.rmtree(target.parent, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            target.parent.rmdir()
 
-    def take(self, source: S3, bucket: str, item: Stored, path: str) -> None:
-        self.write(path, source.get(bucket, item.key, item.etag), item.size)
+    def take(self, source: S3, bucket: str, item: Stored, path: str) -> dict[str, str]:
+        return _streamed(self, source, bucket, item, path)
+
+    def sweep(self, before: datetime) -> None:
+        incoming = self._root / INCOMING
+        for part in incoming.iterdir() if incoming.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):
+                if part.stat().st_mtime < before.timestamp():
+                    part.unlink()
+
+
+def _written(part: Path, source: Readable) -> int:
+    with part.open("xb") as file:
+        while block := source.read(BLOCK):
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell()
+
+
+def _named(part: Path, target: Path) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(target)
+            return
+        except FileNotFoundError:
+            # Another has removed the last file of this directory, and it with that.
+            if not left:
+                raise
+
+
+def _streamed(shelf: Shelf, source: S3, bucket: str, item: Stored, path: str) -> dict[str, str]:
+    stream = Measured(source.get(bucket, item.key, item.etag), f"{bucket}/{item.key}", item.size)
+    shelf.write(path, stream, item.size)
+    return {"sha256": stream.sha256}
 
 
 def shelf_of(environ: Mapping[str, str] = os.environ) -> Shelf:

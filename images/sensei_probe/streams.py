@@ -1,23 +1,16 @@
-"""Streams that are measured and hashed on their way, and the pipe to the container of PostgreSQL's own programs."""
+"""Streams that are measured and hashed on their way."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import select
 import sys
 import time
-from pathlib import Path
 
-from sensei_probe.settings import Failure
 from sensei_probe.web import Readable
 
 BLOCK = 1 << 20
 SAYS_EVERY = 10.0
 """Seconds between lines of progress."""
-_STATUS_WAIT = 60.0
-"""Seconds that the other container may take to write its status once its end of the pipe is closed."""
-_LOOK = 0.5
 
 
 def say(text: str) -> None:
@@ -67,66 +60,3 @@ def progress(done: int, total: int, seconds: float) -> str:
     of = f" of {amount(total)}" if total else ""
     left = f", {(total - done) / rate:.0f} s left" if total and rate else ""
     return f"{amount(done)}{of}, {amount(rate)}/s{left}"
-
-
-class Pipe:
-    """`WORK_DIR/database`, through which the other container's program writes or reads."""
-
-    def __init__(self, directory: Path) -> None:
-        self._fifo = directory / "database"
-        self._status = directory / "database.status"
-        self._failed = directory / "failed"
-        self._status.unlink(missing_ok=True)
-        self._fifo.unlink(missing_ok=True)
-        # It is there only when it is whole: the other side waits for it.
-        new = directory / "database.new"
-        new.unlink(missing_ok=True)
-        os.mkfifo(new)
-        new.rename(self._fifo)
-
-    def reading(self) -> Readable:
-        """What the other side writes. Raises Failure where it ends before it began."""
-        line = os.open(self._fifo, os.O_RDONLY | os.O_NONBLOCK)
-        poll = select.poll()
-        poll.register(line, select.POLLIN)
-        try:
-            while not poll.poll(_LOOK * 1000):
-                self._given_up()
-        except Failure:
-            os.close(line)
-            raise
-        os.set_blocking(line, True)
-        return os.fdopen(line, "rb", buffering=0)
-
-    def writing(self) -> int:
-        """A file descriptor of what the other side reads. Raises Failure where it ends before it began."""
-        while True:
-            try:
-                line = os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError:
-                self._given_up()
-                time.sleep(_LOOK)
-            else:
-                os.set_blocking(line, True)
-                return line
-
-    def _given_up(self) -> None:
-        if self._status.exists():
-            raise Failure(
-                f"the database's program ended before it began, with status {self._status.read_text().strip()}"
-            )
-
-    def finished(self, what: str, limit: float = _STATUS_WAIT) -> None:
-        """Wait for the other side's exit status (limit 0: as long as it takes). Raises Failure if it is not 0."""
-        deadline = time.monotonic() + limit
-        while not self._status.exists():
-            if limit and time.monotonic() > deadline:
-                raise Failure(f"{what} did not say how it ended. See the log of the container database")
-            time.sleep(_LOOK)
-        status = self._status.read_text().strip()
-        if status != "0":
-            raise Failure(f"{what} failed with status {status}. See the log of the container database")
-
-    def give_up(self) -> None:
-        """Tell the other side that nobody reads or writes."""
-        self._failed.touch()

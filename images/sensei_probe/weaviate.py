@@ -17,6 +17,9 @@ PAGE = 200
 """Objects of one request: a vector of 1536 numbers is some 30 kB of JSON, so a page is some MB."""
 
 
+_NOT_TOLD = (401, 403, 404)
+
+
 class Weaviate:
     """A client."""
 
@@ -49,6 +52,15 @@ class Weaviate:
         """The schema. Raises Refused, Unreachable."""
         found = expect(self._ask("GET", "schema"), "Weaviate's schema").json()
         return list((found or {}).get("classes") or [])
+
+    def nodes(self) -> dict[str, str]:
+        """Name -> HEALTHY or what else, of those that are there; none where the key may not ask. Raises Refused."""
+        answer = self._ask("GET", "nodes")
+        if answer.status in _NOT_TOLD:
+            answer.read()
+            return {}
+        found = expect(answer, "Weaviate's nodes").json() or {}
+        return {str(item["name"]): str(item.get("status")) for item in found.get("nodes") or ()}
 
     def tenants(self, name: str) -> list[dict[str, Any]]:
         """Those of a class with multi-tenancy. Raises Refused, Unreachable."""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -68,3 +69,23 @@ def run(
 def probe() -> Probe:
     """The probe as a process."""
     return lambda *arguments, **options: run("sensei_probe", *arguments, **options)
+
+
+@pytest.fixture(scope="module")
+def filled(stores: dict[str, str]) -> dict[str, str]:
+    """Something in every store."""
+    from tests.images.filled import fill
+
+    fill(stores)
+    return stores
+
+
+@pytest.fixture(params=["bucket", "volume"])
+def place(request: pytest.FixtureRequest, filled: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The two kinds of places a backup can lie in."""
+    (tmp_path / "backups").mkdir()
+    to = {
+        "bucket": {"BACKUP_TO": "bucket", "BACKUP_S3_BUCKET": f"backups-{uuid.uuid4().hex[:8]}"},
+        "volume": {"BACKUP_TO": "volume", "BACKUP_DIR": str(tmp_path / "backups")},
+    }[request.param]
+    return {**filled, **to, "BACKUP_LABEL": "manual", "BACKUP_VERSION": "1.0.0", "WORK_DIR": str(tmp_path)}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import http.server
 import os
 import pwd
 import shutil
@@ -9,10 +12,12 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import build
@@ -182,22 +187,125 @@ def minio(root: Path, certificates: Path | None = None, domain: str = "") -> Ite
 
 
 @contextmanager
-def weaviate(root: Path) -> Iterator[dict[str, str]]:
-    """Weaviate with one node and a key, with the variables of the chart."""
-    programs, port, data = build.built("weaviate"), free_port(), root / "weaviate"
+def weaviate(root: Path, nodes: int = 1) -> Iterator[dict[str, str]]:
+    """Weaviate with a key, with the variables of the chart; one node, or several that know each other."""
+    with contextlib.ExitStack() as open_:
+        started = [open_.enter_context(one) for one in weaviate_nodes(root, nodes)]
+        yield started[0][0]
+
+
+@dataclass(frozen=True)
+class Node:
+    """Ports of one node of Weaviate: beside the gossip's and Raft's it takes the next one."""
+
+    port: int
+    gossip: int
+    raft: int
+
+    @classmethod
+    def free(cls) -> Node:
+        """Nobody listens on them."""
+        return cls(free_port(), free_pair(), free_pair())
+
+
+def free_pair() -> int:
+    """A port nobody listens on, and on the next neither."""
+    while True:
+        port = free_port()
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port + 1))
+            return port
+
+
+def weaviate_nodes(
+    root: Path, count: int
+) -> list[AbstractContextManager[tuple[dict[str, str], subprocess.Popen[bytes]]]]:
+    """Each node to be started; the first answers when all of them are there."""
+    nodes = [Node.free() for _ in range(count)]
+    return [weaviate_node(root, nodes, number) for number in reversed(range(count))]
+
+
+@contextmanager
+def weaviate_node(
+    root: Path, nodes: list[Node], number: int
+) -> Iterator[tuple[dict[str, str], subprocess.Popen[bytes]]]:
+    """One of them: the variables that lead to it, and its process. The last to be started waits for the others."""
+    programs, own = build.built("weaviate"), nodes[number]
     assert programs is not None
     ports = {name: str(free_port()) for name in (
-        "GRPC_PORT", "CLUSTER_GOSSIP_BIND_PORT", "CLUSTER_DATA_BIND_PORT", "RAFT_PORT", "RAFT_INTERNAL_RPC_PORT",
-        "PROFILING_PORT", "PROMETHEUS_MONITORING_PORT")}  # fmt: skip
+        "GRPC_PORT", "PROFILING_PORT", "PROMETHEUS_MONITORING_PORT")}  # fmt: skip
     environ = {
-        **ports, "PERSISTENCE_DATA_PATH": str(data), "CLUSTER_HOSTNAME": "sensei-weaviate-0", "RAFT_BOOTSTRAP_EXPECT": "1",
-        "RAFT_JOIN": "sensei-weaviate-0", "CLUSTER_ADVERTISE_ADDR": "127.0.0.1",
+        **ports, "CLUSTER_GOSSIP_BIND_PORT": str(own.gossip), "CLUSTER_DATA_BIND_PORT": str(own.gossip + 1),
+        "RAFT_PORT": str(own.raft), "RAFT_INTERNAL_RPC_PORT": str(own.raft + 1), "CLUSTER_IN_LOCALHOST": "true", "CLUSTER_ADVERTISE_ADDR": "127.0.0.1",
+        "PERSISTENCE_DATA_PATH": str(root / f"weaviate-{number}"), "CLUSTER_HOSTNAME": f"sensei-weaviate-{number}",
+        "CLUSTER_JOIN": ",".join(f"127.0.0.1:{node.gossip}" for node in nodes[number + 1 :]),
+        "RAFT_BOOTSTRAP_EXPECT": str(len(nodes)),
+        "RAFT_JOIN": ",".join(f"sensei-weaviate-{n}:{node.raft}" for n, node in enumerate(nodes)),
         "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "false",
         "AUTHENTICATION_APIKEY_ENABLED": "true", "AUTHENTICATION_APIKEY_USERS": "sensei",
         "AUTHENTICATION_APIKEY_ALLOWED_KEYS": KEY, "AUTHORIZATION_ADMINLIST_ENABLED": "true",
-        "AUTHORIZATION_ADMINLIST_USERS": "sensei", "DISABLE_TELEMETRY": "true", "REPLICATION_MINIMUM_FACTOR": "1",
+        "AUTHORIZATION_ADMINLIST_USERS": "sensei", "DISABLE_TELEMETRY": "true",
+        "REPLICATION_MINIMUM_FACTOR": str(min(3, len(nodes))),
     }  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    command = [str(programs / "weaviate-server"), "--host=127.0.0.1", f"--port={port}", "--scheme=http"]
-    with process(command, lambda: http_ok(f"{url}/v1/.well-known/ready"), root / "weaviate.log", environ=environ):
-        yield {"VECTOR_DB_URL": url, "VECTOR_DB_API_KEY": KEY}
+    url = f"http://127.0.0.1:{own.port}"
+    command = [str(programs / "weaviate-server"), "--host=127.0.0.1", f"--port={own.port}", "--scheme=http"]
+    # Nodes are ready when all are there: the one that is started last is waited for.
+    ready = (lambda: http_ok(f"{url}/v1/.well-known/ready")) if number == 0 else (lambda: answers(own.gossip))
+    with process(command, ready, root / f"weaviate-{number}.log", environ=environ) as found:
+        yield {"VECTOR_DB_URL": url, "VECTOR_DB_API_KEY": KEY}, found
+
+
+class Refusing(http.server.ThreadingHTTPServer):
+    """An S3 service that forbids some requests, in front of one that does not: it is given the rest as it comes."""
+
+    daemon_threads = True
+
+    def __init__(self, behind: str, forbids: Callable[[str, str], bool]) -> None:
+        super().__init__(("127.0.0.1", 0), _Refusing)
+        self.behind, self.forbids = behind, forbids
+        self.refused: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> Refusing:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Refusing(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Refusing
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.server.forbids(self.command, self.path):
+            self.server.refused.append(f"{self.command} {self.path}")
+            return self._say(403, {}, b"<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>")
+        # With the host that was signed.
+        line = http.client.HTTPConnection(self.server.behind.removeprefix("http://"))
+        line.request(self.command, self.path, body, dict(self.headers))
+        found = line.getresponse()
+        return self._say(found.status, dict(found.getheaders()), found.read())
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer  # noqa: N815
+
+    def _say(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        length = headers.get("Content-Length", str(len(body))) if self.command == "HEAD" else str(len(body))
+        told = {name: value for name, value in headers.items() if name.lower() not in _HOP}
+        for name, value in {**told, "Content-Length": length}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+_HOP = ("content-length", "transfer-encoding", "connection")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import http.server
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sensei_probe.oci import Part, load, parts_of
+from sensei_probe.oci import Part, credentials, load, parts_of
 from sensei_probe.settings import Failure
 from tests.images import servers
 from tests.images.conftest import Probe, why_not
@@ -234,3 +236,37 @@ def test_a_file_with_a_gap_is_refused(offset: str, whole: str) -> None:
     notes = {"ai.sensei.file.offset": offset, "ai.sensei.file.size": whole}
     with pytest.raises(Failure, match="parts of a/b do not fit together"):
         parts_of({"layers": [layer("a/b", **notes)]})
+
+
+@pytest.mark.parametrize("wrong", [
+    {"layers": 5}, {"layers": ["x"]}, {"layers": [{"annotations": "x"}]}, {"layers": [{**layer("a"), "size": "many"}]},
+    {"layers": [{**layer("a"), "size": -1}]}, {"layers": [{"annotations": {"org.opencontainers.image.title": "a"}}]},
+    {"layers": [layer("a", **{"ai.sensei.file.offset": "x"})]}])  # fmt: skip
+def test_a_manifest_of_another_shape_is_told(wrong: dict[str, Any]) -> None:
+    with pytest.raises(Failure, match=r"the artifact's manifest is damaged: .* Push the artifact again"):
+        parts_of(wrong)
+
+
+@pytest.mark.parametrize("text", ["<html>", "[]", ""])
+def test_another_server_in_the_registrys_place_is_told(text: str, tmp_path: Path, probe: Probe) -> None:
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        reference = f"127.0.0.1:{server.server_port}/a/b:1"
+        done = probe("load", reference, "--to", str(tmp_path), "--plain-http", environ={})
+        server.shutdown()
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert f"{reference}: the registry's answer is no manifest" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"auths": ["h"]}', '{"auths": {"h": 5}}'])
+def test_credentials_that_are_not_dockers_are_told(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(Failure, match=r"config\.json is not docker's"):
+        credentials("h", tmp_path)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from sensei_probe import pipe as pipe_
 from sensei_probe import restore
+from sensei_probe.pipe import Pipe, beside
 from sensei_probe.settings import Failure
 from sensei_probe.shelf import Folder
-from sensei_probe.streams import Measured, Pipe
+from sensei_probe.streams import Measured
+from tests.images.conftest import IMAGES
 from tests.images.conftest import script as script_of
 
 NAME = "20260102T030405Z-manual"
@@ -33,7 +37,7 @@ def script(kind: str, tmp_path: Path, program: str) -> Iterator[subprocess.Popen
         (programs / name).chmod(0o755)
     environ = {
         "PATH": f"{programs}:{os.environ['PATH']}", "WORK_DIR": str(tmp_path), "DATABASE_HOST": "h", "DATABASE_PORT": "1",
-        "DATABASE_USER": "u", "DATABASE_PASSWORD": "p", "DATABASE_NAME": "n",
+        "DATABASE_USER": "u", "DATABASE_PASSWORD": "p", "DATABASE_NAME": "n", "LOST_AFTER": "3",
     }  # fmt: skip
     text = script_of(kind)
     found = subprocess.Popen(
@@ -74,7 +78,7 @@ def test_the_database_gives_up_when_the_probe_has_failed(kind: str, tmp_path: Pa
         (tmp_path / "failed").touch()
         assert other.wait(10) == 1
         assert other.stdout is not None
-        assert "the other container failed" in other.stdout.read()
+        assert "the other container failed or was killed" in other.stdout.read()
 
 
 def test_the_probe_gives_up_when_the_database_ended_before_it_began(tmp_path: Path) -> None:
@@ -92,6 +96,83 @@ def test_a_status_that_never_comes_is_told(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="did not say how it ended"):
         pipe.finished("pg_dump", 1)
     assert time.monotonic() - began < 10
+
+
+# One of the two is killed.
+
+
+def killed_probe(tmp_path: Path, work: str) -> None:
+    """A probe that did as much as this, and was killed."""
+    text = f"import pathlib, time; from sensei_probe.pipe import Pipe, beside\nwith beside(pathlib.Path({str(tmp_path)!r})):\n"
+    text += f" {work}\n print('there', flush=True); time.sleep(60)"
+    found = subprocess.Popen(
+        [sys.executable, "-c", text], env={**os.environ, "PYTHONPATH": str(IMAGES)}, stdout=subprocess.PIPE
+    )
+    assert found.stdout is not None
+    assert found.stdout.readline() == b"there\n"
+    _wait_for(tmp_path / "beat")
+    found.kill()
+    found.communicate()
+
+
+@pytest.mark.parametrize(("kind", "program"), [
+    ("dump", "head -c 3000000 /dev/zero"), ("restore", "head -c 1 | grep -q .")])  # fmt: skip
+def test_the_database_waits_for_no_probe_that_was_killed_before_it_opened_the_pipe(
+    kind: str, program: str, tmp_path: Path
+) -> None:
+    killed_probe(tmp_path, f"Pipe(pathlib.Path({str(tmp_path)!r}))")
+    with script(kind, tmp_path, program) as other:
+        assert other.wait(30) != 0
+    assert (tmp_path / "database.status").read_text() != "0\n"
+    assert "COMMIT;" not in ((tmp_path / "said").read_text() if kind == "restore" else "")
+
+
+@pytest.mark.parametrize("kind", ["dump", "restore"])
+def test_the_database_waits_for_no_pipe_of_a_probe_that_was_killed(kind: str, tmp_path: Path) -> None:
+    killed_probe(tmp_path, "pass")
+    with script(kind, tmp_path, "exit 0") as other:
+        assert other.wait(30) == 1
+
+
+def test_a_dump_whose_reader_is_killed_ends(tmp_path: Path) -> None:
+    with script("dump", tmp_path, "head -c 30000000 /dev/zero") as other:
+        killed_probe(tmp_path, f"Pipe(pathlib.Path({str(tmp_path)!r})).reading().read(10)")
+        assert other.wait(30) != 0
+
+
+def test_a_restore_whose_writer_is_killed_commits_nothing(tmp_path: Path) -> None:
+    with script("restore", tmp_path, "[ $(wc -c) = 0 ]") as other:
+        killed_probe(tmp_path, f"import os; os.write(Pipe(pathlib.Path({str(tmp_path)!r})).writing(), b'half')")
+        assert other.wait(30) == 1
+    assert "COMMIT;" not in (tmp_path / "said").read_text()
+
+
+@pytest.mark.parametrize("wait", ["reading", "writing", "finished"])
+def test_the_probe_waits_for_no_database_that_was_killed(
+    wait: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipe_, "LOST", 3.0)
+    with script("dump", tmp_path, "exit 0") as other:
+        _wait_for(tmp_path / "database.beat")
+        other.kill()
+        other.wait()
+    pipe = Pipe(tmp_path)
+    waits: dict[str, Callable[[], object]] = {
+        "reading": pipe.reading,
+        "writing": pipe.writing,
+        "finished": lambda: pipe.finished("pg_restore", 0),
+    }
+    with pytest.raises(Failure, match="was killed, for its memory most likely"):
+        waits[wait]()
+
+
+def test_a_database_that_takes_long_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe_, "LOST", 3.0)
+    with beside(tmp_path), script("restore", tmp_path, "cat >/dev/null; sleep 6"):
+        pipe = Pipe(tmp_path)
+        os.close(pipe.writing())
+        pipe.finished("pg_restore", 0)
+    assert not (tmp_path / "failed").exists()
 
 
 def manifest(content: bytes, sha256: str) -> dict[str, object]:

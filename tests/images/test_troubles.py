@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
-from sensei_probe import backup, objects, restore
+from sensei_probe import backup, cleaning, kept, objects
+from sensei_probe import vectors as vectors_
 from sensei_probe.s3 import S3, Stored
-from sensei_probe.settings import Failure, Storage, Vectors
+from sensei_probe.settings import Storage, Vectors
 from sensei_probe.shelf import Folder
 from sensei_probe.weaviate import Weaviate
 from sensei_probe.web import Server, Unreachable
@@ -51,7 +52,7 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weaviate]:
 
 def manifest(root: Folder, name: str, found: dict[str, Any]) -> dict[str, Any]:
     """As complete as these tests need it."""
-    return {"format": backup.FORMAT, "name": name, "version": "1", "objects": found,
+    return {"format": kept.FORMAT, "name": name, "version": "1", "objects": found,
             "database": {"size": 0, "sha256": ""}, "vectors": {"size": 0, "sha256": ""}}  # fmt: skip
 
 
@@ -90,11 +91,11 @@ def test_an_object_that_is_replaced_between_two_requests_is_taken_as_it_is_then(
     class Swaps(Folder):
         times = 0
 
-        def take(self, source: S3, bucket: str, item: Stored, path: str) -> None:
+        def take(self, source: S3, bucket: str, item: Stored, path: str) -> dict[str, str]:
             if item.key == "swapped" and not self.times:
                 self.times = 1
                 S3(storage).put(BUCKET, "swapped", b"newer")
-            super().take(source, bucket, item, path)
+            return super().take(source, bucket, item, path)
 
     shelf = Swaps(tmp_path)
     found = objects.save(shelf, "one", client, [BUCKET], None)
@@ -114,16 +115,25 @@ def test_objects_that_the_backup_has_not_go_only_when_asked(storage: Storage, tm
     assert client.head(BUCKET, "kept")
 
 
-def test_a_content_that_was_cut_is_not_brought_back(storage: Storage, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("spoilt", "why"), [
+    (b"who", "it has 3 bytes and should have 5"), (b"wrong", "its checksum is another"), (None, "No such file")])  # fmt: skip
+def test_a_damaged_content_is_named_and_not_brought_back(
+    spoilt: bytes | None, why: str, storage: Storage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     client, shelf = S3(storage), Folder(tmp_path)
-    client.put(BUCKET, "cut", b"whole")
+    for key in ("cut", "further"):
+        client.put(BUCKET, key, b"whole")
     told = {"name": "one", "objects": objects.save(shelf, "one", client, [BUCKET], None)}
     row = next(row for row in objects.listed_in(shelf, told) if row["key"] == "cut")
-    (tmp_path / row["path"]).write_bytes(b"who")
-    client.put(BUCKET, "cut", b"other")
-    with pytest.raises(Failure, match="cut has 3 bytes and should have 5"):
-        objects.restore(shelf, told, client)
+    (tmp_path / row["path"]).unlink()
+    if spoilt is not None:
+        (tmp_path / row["path"]).write_bytes(spoilt)
+    for key in ("cut", "further"):
+        client.put(BUCKET, key, b"other")
+    assert objects.restore(shelf, told, client) == [f"{BUCKET}/cut"]
+    assert why in capsys.readouterr().out
     assert client.get(BUCKET, "cut").read() == b"other"
+    assert client.get(BUCKET, "further").read() == b"whole"
 
 
 # Collections.
@@ -145,11 +155,11 @@ def test_collections_that_refer_to_each_other_come_back(vectors: Weaviate) -> No
     vectors.write([{"class": "Article", "id": two, "vectors": {"title": [1.0, 0.5], "body": [2.0, 0.25, 1.0]}, "properties": {
         "title": "B", "by": [{"beacon": f"weaviate://localhost/Author/{one}"}], "at": "2026-11-28T02:00:00Z",
         "where": {"latitude": 52.5, "longitude": 13.25}, "marks": [1.5, -2], "raw": "aGVsbG8=", "more": {"x": 3}}}])  # fmt: skip
-    saved = list(backup.exported(vectors))
+    saved = list(vectors_.exported(vectors))
     before = comparable(vectors)
     assert before["Article"][two]["vectors"] == {"title": [1.0, 0.5], "body": [2.0, 0.25, 1.0]}
     vectors.drop("Author")
-    assert restore.imported(vectors, lambda: iter(saved)) == 2
+    assert vectors_.imported(vectors, lambda: iter(saved)) == 2
     assert comparable(vectors) == before
     refers = {
         one["name"] for item in vectors.classes() for one in item["properties"] if one["dataType"][0][0].isupper()
@@ -175,8 +185,8 @@ def test_a_tenant_that_slept_sleeps_again(vectors: Weaviate) -> None:
     for tenant in ("awake", "asleep"):
         vectors.write([{"class": "Owned", "id": str(uuid.UUID(int=1)), "tenant": tenant, "properties": {"t": tenant}}])
     vectors.set_status("Owned", "asleep", "COLD")
-    saved = list(backup.exported(vectors))
-    assert restore.imported(vectors, lambda: iter(saved)) == 2
+    saved = list(vectors_.exported(vectors))
+    assert vectors_.imported(vectors, lambda: iter(saved)) == 2
     assert [(one["name"], one["activityStatus"]) for one in sorted(vectors.tenants("Owned"), key=lambda one: one["name"])] == [
         ("asleep", "COLD"), ("awake", "HOT")]  # fmt: skip
     vectors.drop("Owned")
@@ -221,12 +231,12 @@ def test_a_damaged_manifest_hides_no_other_backup_and_stops_none(tmp_path: Path)
     complete(tmp_path, "20260101T000000Z-manual")
     shelf = complete(tmp_path, "20260102T000000Z-manual")
     (tmp_path / "backups/20260101T000000Z-manual/manifest.json").write_text("{")
-    rows = backup.listing(shelf)
+    rows = kept.listing(shelf)
     assert [(row["name"][:8], row["complete"]) for row in rows] == [("20260102", True), ("20260101", False)]
     assert "is damaged" in rows[1]["why"]
     (tmp_path / "objects/ab").mkdir(parents=True)
     (tmp_path / "objects/ab/abc").write_text("of the damaged one, perhaps")
-    said = list(backup.cleaned(shelf, 5, "20260102T000000Z-manual"))
+    said = list(cleaning.cleaned(shelf, 5, "20260102T000000Z-manual", backup.LEFT_ALONE))
     assert said == ["objects are left as they are: the manifest of backup 20260101T000000Z-manual is damaged"]
     assert (tmp_path / "objects/ab/abc").exists()
 
@@ -234,10 +244,10 @@ def test_a_damaged_manifest_hides_no_other_backup_and_stops_none(tmp_path: Path)
 @pytest.mark.parametrize("keep", [0, 1])
 def test_the_newest_backup_stays_whatever_keep_and_clock_say(keep: int, tmp_path: Path) -> None:
     complete(tmp_path, "20990101T000000Z-manual")
-    newest = f"{datetime.now(UTC).strftime(backup.STAMP)}-manual"
+    newest = f"{datetime.now(UTC).strftime(kept.STAMP)}-manual"
     shelf = complete(tmp_path, newest)
-    assert list(backup.cleaned(shelf, keep, newest)) == ["backup 20990101T000000Z-manual removed"]
-    assert backup.names(shelf) == {newest: True}
+    assert list(cleaning.cleaned(shelf, keep, newest, backup.LEFT_ALONE)) == ["backup 20990101T000000Z-manual removed"]
+    assert kept.names(shelf) == {newest: True}
 
 
 def test_a_signal_ends_it_and_lets_the_other_container_go(tmp_path: Path) -> None:

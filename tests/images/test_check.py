@@ -1,0 +1,141 @@
+"""Whether a backup could be brought back: said before anything is changed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sensei_probe import vectors
+from sensei_probe.settings import Failure, Vectors
+from sensei_probe.weaviate import Weaviate
+from tests.images import servers
+from tests.images.conftest import Probe, why_not
+from tests.images.filled import back_up, bring_back
+
+pytestmark = pytest.mark.timeout(300)
+Store = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weaviate]:
+    """Weaviate on three nodes, which wants every collection on all of them."""
+    if why := why_not():
+        pytest.skip(why)
+    with servers.weaviate(tmp_path_factory.mktemp("three"), 3) as environ:
+        yield Weaviate(Vectors.of(environ))
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weaviate]:
+    if why := why_not():
+        pytest.skip(why)
+    with servers.weaviate(tmp_path_factory.mktemp("one")) as environ:
+        yield Weaviate(Vectors.of(environ))
+
+
+def put(client: Weaviate, name: str, count: int) -> None:
+    client.make({"class": name, "vectorizer": "none"})
+    client.write([{"class": name, "id": str(uuid.UUID(int=n + 1)), "vector": [1.0, n]} for n in range(count)])
+
+
+def factor(client: Weaviate, name: str) -> int:
+    return next(vectors.factor(item) for item in client.classes() if item["class"] == name)
+
+
+def test_what_was_on_three_nodes_comes_back_on_one(
+    three: Weaviate, one: Weaviate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(three, "Spread", 5)
+    saved = list(vectors.exported(three))
+    put(one, "Spread", 2)
+    assert (factor(three, "Spread"), vectors.imported(one, lambda: iter(saved))) == (3, 5)
+    assert "collection Spread was on 3 nodes: it will be on 1, which is all there are" in capsys.readouterr().out
+    assert (factor(one, "Spread"), len(list(one.objects("Spread")))) == (1, 5)
+    for client in (one, three):
+        client.drop("Spread")
+
+
+def test_what_was_on_one_node_comes_back_on_as_many_as_weaviate_wants(three: Weaviate, one: Weaviate) -> None:
+    put(one, "Alone", 5)
+    saved = list(vectors.exported(one))
+    assert vectors.imported(three, lambda: iter(saved)) == 5
+    assert (factor(three, "Alone"), len(list(three.objects("Alone")))) == (3, 5)
+    for client in (one, three):
+        client.drop("Alone")
+
+
+def test_a_backup_is_looked_at_without_its_database(place: Store, probe: Probe) -> None:
+    none = probe("check-backup", "latest", environ=place)
+    assert (none.returncode, "there is no complete backup latest: there is none" in none.stderr) == (1, True)
+    assert back_up(place).returncode == 0
+    made = json.loads(probe("backups", environ=place).stdout)[0]
+    environ = {name: value for name, value in place.items() if not name.startswith(("DATABASE", "WORK"))}
+    done = probe("check-backup", "latest", environ=environ)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told == {
+        "name": made["name"], "label": "manual", "version": "1.0.0", "database": made["bytes"]["database"], "objects": 5,
+        "objectBytes": made["bytes"]["objects"], "vectors": made["bytes"]["vectors"], "notes": [],
+    }  # fmt: skip
+    other = probe("check-backup", "20260101T000000Z-manual", environ=environ)
+    assert (other.returncode, f"the newest is {made['name']}" in other.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("wrong", [
+    {"VECTOR_DB_URL": "http://127.0.0.1:1"}, {"VECTOR_DB_API_KEY": "wrong"},
+    {"S3_ENDPOINT": "http://127.0.0.1:1"}, {"S3_SECRET_KEY": "wrong"}])  # fmt: skip
+def test_a_store_that_cannot_be_reached_is_found_before_the_database_is_touched(
+    wrong: Store, filled: Store, tmp_path: Path, probe: Probe
+) -> None:
+    (tmp_path / "backups").mkdir()
+    place = {**filled, "BACKUP_TO": "volume", "BACKUP_DIR": str(tmp_path / "backups"), "WORK_DIR": str(tmp_path)}
+    assert back_up(place).returncode == 0
+    assert probe("check-backup", "latest", environ={**place, **wrong}).returncode == 1
+    assert servers.psql(filled, "CREATE TABLE since (n int)").returncode == 0
+    done, said = bring_back({**place, **wrong}, "latest")
+    assert (done.returncode, "the other container failed" in said) == (1, True), done.stderr
+    assert servers.psql(filled, "DROP TABLE since").returncode == 0
+
+
+def test_parts_that_are_gone_are_told(filled: Store, tmp_path: Path, probe: Probe) -> None:
+    (tmp_path / "backups").mkdir()
+    place = {**filled, "BACKUP_TO": "volume", "BACKUP_DIR": str(tmp_path / "backups"), "WORK_DIR": str(tmp_path)}
+    assert back_up(place).returncode == 0
+    for content in (tmp_path / "backups/objects").rglob("*"):
+        if content.is_file() and content.read_bytes() == b"plain":
+            content.unlink()
+    told: dict[str, Any] = json.loads(probe("check-backup", "latest", environ=place).stdout.splitlines()[-1])
+    assert told["notes"] == [
+        "1 objects can't be brought back: the backup has their content no more. sensei-artifacts/plain"
+    ]
+    next((tmp_path / "backups").rglob("database.dump")).unlink()
+    done = probe("check-backup", "latest", environ=place)
+    assert (done.returncode, "has no database.dump any more" in done.stderr) == (1, True)
+
+
+# A node that is away.
+
+
+def test_a_node_that_is_away_is_waited_for_and_then_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if why := why_not():
+        pytest.skip(why)
+    monkeypatch.setattr(vectors, "NODES_WAIT", 12.0)
+    with contextlib.ExitStack() as open_:
+        nodes = [open_.enter_context(one) for one in servers.weaviate_nodes(tmp_path, 3)]
+        client = Weaviate(Vectors.of(nodes[-1][0]))
+        put(client, "Spread", 5)
+        assert len([item for item in vectors.exported(client) if "object" in item]) == 5
+        servers.end(nodes[1][1])
+        with pytest.raises(
+            Failure, match=r"sensei-weaviate-1 of Weaviate is|Weaviate has 2 nodes, and collections are"
+        ):
+            list(vectors.exported(client))
+    assert "waiting" in capsys.readouterr().out
