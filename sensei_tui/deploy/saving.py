@@ -40,6 +40,8 @@ class Found(msgspec.Struct):
 
     name: str
     version: str = ""
+    notes: tuple[str, ...] = ()
+    """What would come back otherwise than it was: collections on fewer nodes, contents that are lost."""
 
 
 @dataclass
@@ -224,6 +226,8 @@ class CheckBackup(ProbeJob):
 
     def done(self, context: StepContext, said: list[str]) -> str:
         found = self._found(said)
+        for note in found.notes:
+            context.log("runner", note, f"Job/{self.name}")
         self.world.cluster.patch("Job", self.name, {"metadata": {"annotations": {NAME: found.name}}})
         return f"backup {found.name}" + (f" of version {found.version}" if found.version else "")
 
