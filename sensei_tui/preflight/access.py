@@ -38,7 +38,7 @@ CHARTS = (
     Grant("", "services", (*_CHART, *_SEEN), "the charts' services; whether they answer"),
     Grant("apps", "deployments", (*_CHART, *_SEEN), "the platform"),
     Grant("apps", "statefulsets", (*_CHART, *_SEEN), "the data stores"),
-    Grant("batch", "jobs", ("create", "patch", "delete", *_SEEN), "buckets, migrations, backups, the charts' tests"),
+    Grant("batch", "jobs", (*_CHART, *_SEEN), "buckets, migrations, backups, the charts' tests"),
     Grant("batch", "cronjobs", _CHART, "backups by schedule"),
     Grant("gateway.networking.k8s.io", "httproutes", _CHART, "with gateway.enabled"),
     Grant("networking.k8s.io", "ingresses", _CHART, "with ingress.enabled"),
