@@ -45,7 +45,10 @@ class Real:
         root.mkdir(parents=True, exist_ok=True)
 
     def with_tls(self) -> Real:
-        self.ca, certificate, key = tls.ensure(self.root / "tls")
+        return self.with_certificate(*tls.ensure(self.root / "tls"))
+
+    def with_certificate(self, ca: Path, certificate: Path, key: Path) -> Real:
+        self.ca = ca
         self._http["tls"] = {"certificate": str(certificate), "key": str(key)}
         return self
 
