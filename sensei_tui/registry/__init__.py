@@ -1,0 +1,1 @@
+"""Registries: image references, logins, and an OCI distribution client on the standard library."""

@@ -1,0 +1,268 @@
+"""Kept connections to registries, token servers and storage: one request and its answer at a time on each."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from sensei_tui.base.errors import UsageError
+from sensei_tui.registry.errors import Asked, Lost, RegistryError, from_exception
+
+BLOCK = 1 << 20
+"""Bytes sent or read at once: larger ones bring nothing, smaller ones cost CPU (measured with 64 KiB and 4 MiB)."""
+_JOINED = BLOCK // 4
+"""Shorter pieces are put together before they are sent."""
+_KEPT = 8
+"""Idle connections kept for each host: twice the uploads that run at once."""
+_DRAINED = 1 << 16
+"""Bytes read of an answer nobody wants, to keep its connection."""
+
+Piece = bytes | bytearray | memoryview
+OnBytes = Callable[[int], None]
+
+
+class Origin(NamedTuple):
+    """Whom a connection is to."""
+
+    secure: bool
+    host: str
+    """IPv6 without brackets."""
+    port: int
+
+    @classmethod
+    def of(cls, url: SplitResult) -> Origin:
+        """Raises ValueError if the URL is none of http or https, or its port is no number."""
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError("not an address of http or https")
+        secure = url.scheme == "https"
+        return cls(secure, url.hostname, url.port or (443 if secure else 80))
+
+
+def trust(ca: Path | None) -> ssl.SSLContext:
+    """The authorities of this host, and those in `ca` (PEM). Raises UsageError if the file is not usable."""
+    context = ssl.create_default_context()
+    # Authorities made with `openssl req -x509` lack extensions that Python 3.13 insists on; runtimes take them.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    # A site may name the registry's own certificate, or one in the middle of its chain.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if ca is not None:
+        try:
+            context.load_verify_locations(cafile=str(ca))
+        except (OSError, ssl.SSLError) as error:
+            why = "it has no certificate in it" if isinstance(error, ssl.SSLError) else str(error.strerror)
+            raise UsageError("The registry's authority cannot be read.", where=str(ca), why=why) from None
+    return context
+
+
+class Live:
+    """An answer whose body is not read yet, and the connection it comes on."""
+
+    def __init__(
+        self, pool: Connections, origin: Origin, connection: http.client.HTTPConnection,
+        response: http.client.HTTPResponse, asked: Asked, *, whole: bool,
+    ) -> None:  # fmt: skip
+        self.status = response.status
+        self.headers = response.headers
+        self._pool, self._origin, self._connection, self._response = pool, origin, connection, response
+        self._asked, self._whole = asked, whole
+        self.cut = False
+        """Whether the answer turned out to be cut off, where its length is not known beforehand."""
+
+    def read(self, count: int) -> bytes:
+        """Up to `count` bytes, none at the end or where the answer is cut off. Raises RegistryError."""
+        try:
+            return self._response.read(count)
+        except http.client.IncompleteRead as error:
+            self.cut = True
+            return error.partial
+        except (OSError, http.client.HTTPException) as error:
+            raise from_exception(self._asked, error, self._pool.timeout) from error
+
+    def rest(self, limit: int = _DRAINED) -> bytes:
+        """The body, up to `limit` bytes of it; the connection is kept if that was all of it. Raises RegistryError."""
+        try:
+            body = self.read(limit)
+            length = self._response.getheader("Content-Length", "")
+            if self.cut or (length.isdecimal() and self._response.length and len(body) < limit):
+                raise Lost(self._asked, "The registry's answer was cut off.", why="the connection was cut")
+        except RegistryError:
+            self.close()
+            raise
+        self.release()
+        return body
+
+    def release(self) -> None:
+        """Keep the connection if the answer is read to its end, otherwise close it."""
+        if self._response.isclosed() and self._whole and not self._response.will_close:
+            self._pool.keep(self._origin, self._connection)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._response.close()
+        self._connection.close()
+
+
+class Connections:
+    """Any thread. A connection is used by one request at a time; idle ones wait for the next to the same host."""
+
+    def __init__(self, tls: ssl.SSLContext, timeout: float) -> None:
+        """`timeout`: seconds in which a connection, or the next byte of an answer, must come."""
+        self.timeout = timeout
+        self._tls = tls
+        self._idle: dict[Origin, list[http.client.HTTPConnection]] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def exchange(
+        self, asked: Asked, method: str, url: str, headers: Mapping[str, str], pieces: Iterable[Piece] | None = None,
+        *, within: float = 0.0, on_bytes: OnBytes | None = None,
+    ) -> Live:  # fmt: skip
+        """Send one request. `pieces` need a Content-Length among the headers; `within` is added to the timeout for
+        the answer. Raises RegistryError, and what `pieces` raises."""
+        origin, target = _split(asked, url)
+        connection = self._take(origin)
+        try:
+            self._ask(asked, connection, method, target, headers)
+            whole = pieces is None or self._pour(asked, connection, pieces, on_bytes)
+            response = self._answer(asked, connection, self.timeout + within)
+        except BaseException:
+            connection.close()
+            raise
+        return Live(self, origin, connection, response, asked, whole=whole)
+
+    def keep(self, origin: Origin, connection: http.client.HTTPConnection) -> None:
+        """Take an idle connection back."""
+        with self._lock:
+            idle = self._idle.setdefault(origin, [])
+            if not self._closed and len(idle) < _KEPT:
+                idle.append(connection)
+                return
+        connection.close()
+
+    def close(self) -> None:
+        """Close what is idle, and what comes back later."""
+        with self._lock:
+            self._closed = True
+            idle = [connection for kept in self._idle.values() for connection in kept]
+            self._idle.clear()
+        for connection in idle:
+            connection.close()
+
+    def _take(self, origin: Origin) -> http.client.HTTPConnection:
+        while True:
+            with self._lock:
+                idle = self._idle.get(origin)
+                connection = idle.pop() if idle else None
+            if connection is None:
+                return self._new(origin)
+            # Something to read on an idle connection: its end, the other side has closed it meanwhile.
+            if not _readable(connection):
+                return connection
+            connection.close()
+
+    def _new(self, origin: Origin) -> http.client.HTTPConnection:
+        if origin.secure:
+            return http.client.HTTPSConnection(
+                origin.host, origin.port, timeout=self.timeout, context=self._tls, blocksize=BLOCK
+            )
+        return http.client.HTTPConnection(origin.host, origin.port, timeout=self.timeout, blocksize=BLOCK)
+
+    def _ask(
+        self, asked: Asked, connection: http.client.HTTPConnection, method: str, target: str,
+        headers: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        try:
+            connection.putrequest(method, target, skip_accept_encoding=True)
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            connection.sock.settimeout(self.timeout)
+        except (OSError, http.client.HTTPException) as error:
+            raise from_exception(asked, error, self.timeout) from error
+
+    def _pour(
+        self, asked: Asked, connection: http.client.HTTPConnection, pieces: Iterable[Piece], on_bytes: OnBytes | None
+    ) -> bool:
+        """False if the other side answered, or hung up, before it had everything: its answer says why."""
+        for block in joined(pieces):
+            if _answered_early(connection):
+                return False
+            try:
+                _send(connection, memoryview(block).cast("B"))
+            except (OSError, ssl.SSLError) as error:
+                if not _may_have_answered(error):
+                    raise from_exception(asked, error, self.timeout) from error
+                return False
+            if on_bytes:
+                on_bytes(len(block))
+        return True
+
+    def _answer(self, asked: Asked, connection: http.client.HTTPConnection, within: float) -> http.client.HTTPResponse:
+        try:
+            connection.sock.settimeout(within)
+            response = connection.getresponse()
+            if connection.sock:  # given up by http.client where the answer says `Connection: close`
+                connection.sock.settimeout(self.timeout)
+        except (OSError, http.client.HTTPException) as error:
+            raise from_exception(asked, error, within) from error
+        return response
+
+
+def joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Short pieces put together up to BLOCK, longer ones as they are. Each is used up before the next is asked for."""
+    held = bytearray()
+    for piece in pieces:
+        if len(piece) < _JOINED:
+            held += piece
+            if len(held) < BLOCK:
+                continue
+            piece = b""
+        if held:
+            yield held
+            held = bytearray()
+        if piece:
+            yield piece
+    if held:
+        yield held
+
+
+def _split(asked: Asked, url: str) -> tuple[Origin, str]:
+    try:
+        parts = urlsplit(url)
+        origin = Origin.of(parts)
+    except ValueError:
+        raise RegistryError(asked, "The registry names an address that is none.", why="no valid URL") from None
+    return origin, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _send(connection: http.client.HTTPConnection, view: memoryview) -> None:
+    """All of it. Not `sendall`: there the timeout is for the whole, and a slow line would look like a dead one."""
+    while view:
+        view = view[connection.sock.send(view) :]
+
+
+def _answered_early(connection: http.client.HTTPConnection) -> bool:
+    # With TLS there may be records to read that are no answer (session tickets).
+    return not isinstance(connection.sock, ssl.SSLSocket) and _readable(connection)
+
+
+def _may_have_answered(error: OSError) -> bool:
+    """A registry that refuses answers and closes: writing fails, the answer can still be read."""
+    cut = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    return isinstance(error, (*cut, TimeoutError))
+
+
+def _readable(connection: http.client.HTTPConnection) -> bool:
+    if connection.sock is None:
+        return True
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return bool(poll.poll(0))
