@@ -39,6 +39,15 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     file: str
 
 
+class Referrer(msgspec.Struct, frozen=True, rename="camel"):
+    """A manifest about an image: a signature, an SBOM."""
+
+    digest: str
+    media_type: str
+    subject: str
+    """Digest of the image's manifest or index."""
+
+
 class Left(msgspec.Struct, frozen=True):
     """A blob that the site has already."""
 
@@ -61,12 +70,19 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     platforms: tuple[str, ...]
     charts: tuple[Chart, ...]
     items: tuple[Item, ...]
+    referrers: tuple[Referrer, ...] = ()
     blobs: int
     size: int
     """Of all blobs in the bundle, each once."""
     since: str = ""
     """Version of the bundle that the site has: this one is a difference to it."""
     left: tuple[Left, ...] = ()
+
+    @property
+    def roots(self) -> tuple[tuple[str, str], ...]:
+        """Digest and media type of everything from which the rest is reached."""
+        images = [(item.digest, item.media_type) for item in self.items]
+        return (*images, *((item.digest, item.media_type) for item in self.referrers))
 
 
 class NewerBundle(SenseiError):
@@ -89,7 +105,7 @@ def read_contents(archive: Archive) -> Contents:
         found = msgspec.json.decode(content, type=Contents)
     except msgspec.DecodeError as error:
         raise BadBundle("What is in the bundle can't be read.", where=where, why=str(error)) from None
-    for digest in (*(item.digest for item in found.items), *(item.digest for item in found.left)):
+    for digest in (*(digest for digest, _ in found.roots), *(item.digest for item in found.left)):
         if not DIGEST.fullmatch(digest):
             raise BadBundle("The bundle names something without a valid digest.", where=where, why=digest[:80])
     return found

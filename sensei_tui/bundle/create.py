@@ -93,7 +93,12 @@ def add_files(build: Build, charts: Mapping[str, bytes]) -> None:
         SCRIPT: _packaged(SCRIPT),
         LIST: upload_list(build.pool, build.contents.items).encode(),
         "oci-layout": b'{"imageLayoutVersion": "1.0.0"}\n',
-        "index.json": index_of(tuple(_named(item, document) for item, document in roots)),
+        "index.json": index_of(
+            (
+                *(_named(item, document) for item, document in roots),
+                *(build.pool.documents[item.digest].descriptor() for item in build.contents.referrers),
+            )
+        ),
         "manifest.json": encoded([_docker(build.pool, item) for item, _ in roots if item.kind == "image"]),
         **{f"charts/{name}": content for name, content in sorted(charts.items())},
     }

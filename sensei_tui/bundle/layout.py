@@ -87,20 +87,15 @@ def _names(item: Descriptor) -> tuple[str, ...]:
     return tuple(name for name in (notes.get(REF_NAME), notes.get(CONTAINERD_NAME)) if name)
 
 
-class _Referring(msgspec.Struct, rename="camel"):
-    subject: Descriptor | None = None
-
-
 def _referring(source: Layout, manifests: tuple[Descriptor, ...]) -> Mapping[str, tuple[Descriptor, ...]]:
     """Manifests of the index that are about another one: signatures, SBOMs."""
     found: dict[str, tuple[Descriptor, ...]] = {}
     for item in manifests:
         if _names(item):
             continue
-        document = source.document("", item)
-        subject = msgspec.json.decode(document.content, type=_Referring).subject
+        subject = source.document("", item).subject
         if subject:
-            found[subject.digest] = (*found.get(subject.digest, ()), item)
+            found[subject] = (*found.get(subject, ()), item)
     return found
 
 

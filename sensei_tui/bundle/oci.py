@@ -9,13 +9,12 @@ from typing import Any, Final
 import msgspec
 
 from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.registry.manifests import DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST
 
-OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
-OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
-DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
-DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
-INDEXES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
-MANIFESTS: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+OCI_INDEX: Final = INDEX
+OCI_MANIFEST: Final = MANIFEST
+INDEXES: Final = frozenset({INDEX, DOCKER_LIST})
+MANIFESTS: Final = frozenset({MANIFEST, DOCKER_MANIFEST})
 EMPTY: Final = "application/vnd.oci.empty.v1+json"
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME: Final = "io.containerd.image.name"
@@ -67,7 +66,7 @@ class _Manifest(msgspec.Struct, rename="camel"):
     layers: tuple[Descriptor, ...] = ()
     manifests: tuple[Descriptor, ...] = ()
     artifact_type: str = ""
-    schema_version: int = 2
+    subject: Descriptor | None = None
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -77,6 +76,8 @@ class Document(msgspec.Struct, frozen=True):
     media_type: str
     children: tuple[Descriptor, ...]
     """An index's manifests; a manifest's config, then its layers."""
+    subject: str = ""
+    """Digest of what it is about: a signature's or an SBOM's image."""
 
     @property
     def digest(self) -> str:
@@ -115,7 +116,7 @@ def read_document(content: bytes, media_type: str, where: str) -> Document:
         if not DIGEST.fullmatch(child.digest) or child.size < 0:
             what = "A manifest refers to something without a valid digest."
             raise BadBundle(what, where=where, why=child.digest[:90])
-    return Document(content, kind, children)
+    return Document(content, kind, children, found.subject.digest if found.subject else "")
 
 
 def index_of(children: tuple[Descriptor, ...], media_type: str = OCI_INDEX) -> bytes:

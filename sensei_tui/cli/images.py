@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,19 +22,14 @@ if TYPE_CHECKING:
               help="Take these values files instead of the site's; later ones win.")  # fmt: skip
 def images(site: Path | None, output: str, files: tuple[Path, ...]) -> None:
     """The images and artifacts that the rendered charts need, one a line. Asks no cluster, and needs no secret."""
-    from sensei_tui.deploy.prepare import refuse
     from sensei_tui.helm.images import needed
-    from sensei_tui.site.validate import validate
 
-    found = _site(site)
-    values = _values(found, files)
-    # Whose licence it will be is not known where the images are fetched.
-    refuse(problem for problem in validate(values) if problem.path != "license.key")
-    pulled = needed(values.tree, found)
+    found = found_site(site)
+    pulled = needed(values_of(found, files), found)
     emit(pulled, [item.name for item in pulled], output)
 
 
-def _site(named: Path | None) -> Site | None:
+def found_site(named: Path | None) -> Site | None:
     """The site named or found; None where there is none, as on the machine that gets the images."""
     from sensei_tui.cli.install import open_site
     from sensei_tui.site.site import SiteNotFound
@@ -45,6 +40,17 @@ def _site(named: Path | None) -> Site | None:
         if named is not None:
             raise
         return None
+
+
+def values_of(site: Site | None, files: tuple[Path, ...]) -> dict[str, Any]:
+    """The site's values, or those of the files, checked. Raises UsageError (InvalidSite, ValuesError)."""
+    from sensei_tui.deploy.prepare import refuse
+    from sensei_tui.site.validate import validate
+
+    values = _values(site, files)
+    # Whose licence it will be is not known where the images are fetched.
+    refuse(problem for problem in validate(values) if problem.path != "license.key")
+    return values.tree
 
 
 def _values(site: Site | None, files: tuple[Path, ...]) -> Values:

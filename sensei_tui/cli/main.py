@@ -17,6 +17,7 @@ COMMANDS = {
     "preflight": ("sensei_tui.cli.preflight:preflight", "Will it fit, and what is in the way?"),
     "access": ("sensei_tui.cli.access:access", "The permissions an operator needs, for an administrator to apply."),
     "images": ("sensei_tui.cli.images:images", "The images and artifacts that the charts need with these values."),
+    "bundle": ("sensei_tui.cli.bundle:bundle", "Images and charts for a site without internet: make, prove, load."),
     "install": ("sensei_tui.cli.install:install", "Install both charts in a run that outlives the terminal."),
     "upgrade": ("sensei_tui.cli.upgrade:upgrade", "Bring changed values or a new chart version to the cluster."),
     "rollback": ("sensei_tui.cli.upgrade:rollback", "Go back to an earlier revision of the release sensei."),

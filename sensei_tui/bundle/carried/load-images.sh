@@ -1,0 +1,316 @@
+#!/bin/sh
+# Loads the images of this unpacked bundle into a registry. Needs a POSIX shell and one of: curl, skopeo, oras;
+# without a registry: ctr on every node; last of all docker, podman or nerdctl, which change the images' digests.
+# What the registry has already is not sent again: after a break, run it again.
+set -u
+cd "$(dirname "$0")" || exit 2
+
+usage() {
+    cat <<'EOF'
+./load-images.sh --registry HOST[:PORT][/PREFIX] [options]
+./load-images.sh --containerd            into this node's containerd, without a registry
+
+  --registry R     where to; also SENSEI_REGISTRY, or what an earlier call was told
+  --ca FILE        certificate of the authority that signed the registry's
+  --plain-http     the registry has no TLS
+  --user NAME      login; the password is asked for, or taken from REGISTRY_PASSWORD
+  --trust FILE     allowed_signers of ssh-keygen: the bundle must be signed by one of these keys
+  --tool NAME      curl, skopeo, oras, docker, podman or nerdctl; the first of them that is there
+  --skip-sums      do not read every file to compare its checksum (the registry compares images anyway)
+
+Exit status: 0 done, 1 the bundle is not what it should be, 2 wrong use, 3 the registry or a tool failed.
+EOF
+}
+
+say() { printf '%s\n' "$*"; }
+fail() {
+    code=$1
+    shift
+    printf 'load-images.sh: %s\n' "$*" >&2
+    exit "$code"
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+registry=${SENSEI_REGISTRY:-} ca='' scheme=https user='' trust='' tool='' sums=yes into=registry
+[ -n "$registry" ] || { [ -r .registry ] && read -r registry <.registry; }
+while [ $# -gt 0 ]; do
+    case $1 in
+    --registry | --ca | --user | --trust | --tool)
+        [ $# -ge 2 ] || fail 2 "$1 needs a value"
+        case $1 in
+        --registry) registry=$2 ;;
+        --ca) ca=$2 ;;
+        --user) user=$2 ;;
+        --trust) trust=$2 ;;
+        --tool) tool=$2 ;;
+        esac
+        shift
+        ;;
+    --plain-http) scheme=http ;;
+    --skip-sums) sums=no ;;
+    --containerd) into=containerd ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    *)
+        usage >&2
+        fail 2 "unknown: $1"
+        ;;
+    esac
+    shift
+done
+
+case $registry in
+*://*) fail 2 "name the registry without https:// or http://: ${registry#*://}" ;;
+*[!A-Za-z0-9._:/\[\]-]*) fail 2 "that is no registry: $registry" ;;
+esac
+registry=${registry%/}
+[ "$into" = containerd ] || [ -n "$registry" ] || {
+    usage >&2
+    fail 2 'name the registry: --registry HOST[:PORT][/PREFIX]'
+}
+[ -r images.list ] || fail 1 'images.list is missing: unpack the whole bundle, and run this where it was unpacked'
+[ -z "$ca" ] || [ -r "$ca" ] || fail 2 "can't read $ca"
+[ -z "$trust" ] || [ -r "$trust" ] || fail 2 "can't read $trust"
+
+# Is it what it should be?
+
+sha256() {
+    if has sha256sum; then sha256sum "$@"; else shasum -a 256 "$@"; fi
+}
+
+signature() {
+    if [ ! -r SIGNED ] || [ ! -r SIGNED.sig ]; then
+        [ -z "$trust" ] || fail 1 'the bundle is not signed'
+        say 'not signed'
+        return
+    fi
+    # Which checksums were signed: what SIGNED.sig covers is SIGNED, and that names SHA256SUMS.
+    listed=$(sed -n 's/^SHA256SUMS: sha256://p' SIGNED)
+    [ "$listed" = "$(sha256 SHA256SUMS | cut -c1-64)" ] || fail 1 'SHA256SUMS is not the one that was signed'
+    if ! has ssh-keygen; then
+        [ -z "$trust" ] || fail 3 'ssh-keygen is needed to check the signature (package openssh-client)'
+        say 'signed; not checked: there is no ssh-keygen'
+    elif [ -n "$trust" ]; then
+        who=$(ssh-keygen -Y find-principals -f "$trust" -s SIGNED.sig 2>/dev/null | head -n 1)
+        [ -n "$who" ] || fail 1 "the bundle is signed by a key that $trust does not name"
+        ssh-keygen -Y verify -f "$trust" -I "$who" -n sensei-bundle -s SIGNED.sig <SIGNED ||
+            fail 1 'the signature does not hold'
+    else
+        ssh-keygen -Y check-novalidate -n sensei-bundle -s SIGNED.sig <SIGNED || fail 1 'the signature does not hold'
+        say 'Whose key that is was not checked: compare it with the vendor'"'"'s, or use --trust FILE.'
+    fi
+}
+
+signature
+if [ "$sums" = yes ]; then
+    say 'comparing checksums ...'
+    bad=$(sha256 -c SHA256SUMS 2>/dev/null | grep -v ': OK$')
+    [ -z "$bad" ] || fail 1 "the bundle is damaged, copy it again:
+$bad"
+    say "$(grep -c . SHA256SUMS) files are what they should be"
+fi
+
+# Where an image goes: its name without the host, behind the registry's prefix.
+
+work=$(mktemp -d) || fail 3 'no directory for temporary files'
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+images=$(grep -c '^image ' images.list)
+
+if [ -z "$tool" ]; then
+    for name in curl skopeo oras docker podman nerdctl; do
+        has "$name" && tool=$name && break
+    done
+fi
+
+if [ "$into" = containerd ]; then
+    has ctr || fail 3 'ctr is not here: run this on a node with containerd'
+    say "$images images into this node's containerd; do it on every node"
+    tar -cf - oci-layout index.json manifest.json blobs | ctr -n k8s.io images import - || fail 3 'ctr could not import them'
+    exit 0
+fi
+
+password=${REGISTRY_PASSWORD:-}
+if [ -n "$user" ] && [ -z "$password" ]; then
+    printf 'Password of %s at %s: ' "$user" "$registry" >&2
+    stty -echo 2>/dev/null
+    read -r password
+    stty echo 2>/dev/null
+    echo >&2
+fi
+
+# curl: a request for what is there, an upload for what is not.
+
+config=$work/curl
+: >"$config"
+chmod 600 "$config"
+{
+    say 'silent'
+    say 'show-error'
+    [ -z "$ca" ] || say "cacert = \"$ca\""
+    [ -z "$user" ] || say "user = \"$(printf '%s:%s' "$user" "$password" | sed 's/[\\"]/\\&/g')\""
+} >>"$config"
+host=${registry%%/*}
+case $registry in */*) prefix=${registry#*/}/ ;; *) prefix='' ;; esac
+token=''
+
+ask() { # METHOD URL, then options of curl; prints the status, headers lie in $work/head, the answer in $work/body
+    method=$1 url=$2
+    shift 2
+    : >"$work/head"
+    if [ "$method" = HEAD ]; then set -- --head "$@"; else set -- --request "$method" "$@"; fi
+    [ -z "$token" ] || set -- --oauth2-bearer "$token" "$@"
+    curl --config "$config" --dump-header "$work/head" --output "$work/body" --write-out '%{http_code}' "$@" "$url"
+}
+
+header() { # NAME: the last value of that header
+    tr -d '\r' <"$work/head" | awk -v name="$1:" 'tolower($1) == name { sub(/^[^:]*: */, ""); print }' | tail -n 1
+}
+
+login() { # REPOSITORY: a token, where the registry wants one
+    token=''
+    status=$(ask GET "$scheme://$host/v2/") || fail 3 "no answer from $host"
+    [ "$status" = 401 ] || return 0
+    challenge=$(header www-authenticate)
+    case $challenge in
+    [Bb]earer*)
+        realm=$(printf %s "$challenge" | sed -n 's/.*realm="\([^"]*\)".*/\1/p')
+        service=$(printf %s "$challenge" | sed -n 's/.*service="\([^"]*\)".*/\1/p')
+        status=$(curl --config "$config" --output "$work/body" --write-out '%{http_code}' --get "$realm" \
+            --data-urlencode "service=$service" --data-urlencode "scope=repository:$1:pull,push")
+        token=$(sed -n 's/.*"\(access_\)\{0,1\}token" *: *"\([^"]*\)".*/\2/p' "$work/body")
+        [ -n "$token" ] || fail 3 "$host gave no token (HTTP $status): is the login right?"
+        ;;
+    *) [ -n "$user" ] || fail 3 "$host wants a login: --user NAME" ;;
+    esac
+}
+
+upload() { # REPOSITORY HEX SIZE
+    blob=sha256:$2
+    at=$scheme://$host/v2/$1/blobs
+    [ "$(ask HEAD "$at/$blob")" = 200 ] && return 0
+    from=$(grep "^$2 " "$work/held" | cut -d' ' -f2)
+    if [ -n "$from" ]; then
+        [ "$(ask POST "$at/uploads/?mount=$blob&from=$from")" = 201 ] && return 0
+    fi
+    status=$(ask POST "$at/uploads/")
+    [ "$status" = 202 ] || refused "$1" "$status"
+    to=$(header location)
+    case $to in /*) to=$scheme://$host$to ;; esac
+    case $to in *\?*) to="$to&digest=$blob" ;; *) to="$to?digest=$blob" ;; esac
+    status=$(ask PUT "$to" --header 'Content-Type: application/octet-stream' --header 'Expect:' --upload-file "blobs/sha256/$2")
+    [ "$status" = 201 ] || refused "$1" "$status"
+}
+
+refused() { # REPOSITORY STATUS
+    why=$(tr -d '[:cntrl:]' <"$work/body" | cut -c1-300)
+    case $2 in
+    000) fail 3 "the connection to $host broke off; run this again, it goes on where it stopped" ;;
+    401 | 403) fail 3 "$host does not let this login write to $1 (HTTP $2) $why" ;;
+    5*) fail 3 "$host failed while writing to $1 (HTTP $2); its storage may be full. $why" ;;
+    *) fail 3 "$host refused to write to $1 (HTTP $2) $why" ;;
+    esac
+}
+
+by_curl() {
+    : >"$work/held"
+    number=0 name='' repository='' manifest='' kind=''
+    while read -r word first second; do
+        case $word in
+        image)
+            named
+            number=$((number + 1)) name=$first
+            place
+            say "[$number/$images] $registry/${repository#"$prefix"}:$version"
+            login "$repository"
+            ;;
+        blob)
+            if [ ! -e "blobs/sha256/$first" ]; then
+                [ "$(ask HEAD "$scheme://$host/v2/$repository/blobs/sha256:$first")" = 200 ] ||
+                    fail 1 "blob $first is neither here nor at $host: load the bundle before this one first"
+            else
+                upload "$repository" "$first" "$second"
+            fi
+            grep -q "^$first " "$work/held" || say "$first $repository" >>"$work/held"
+            ;;
+        manifest)
+            manifest=$first kind=$second
+            store "sha256:$first"
+            ;;
+        esac
+    done <images.list
+    named
+}
+
+store() { # REFERENCE: the manifest that was read last
+    status=$(ask PUT "$scheme://$host/v2/$repository/manifests/$1" --header "Content-Type: $kind" --data-binary "@blobs/sha256/$manifest")
+    [ "$status" = 201 ] || refused "$repository" "$status"
+}
+
+named() { # the image's name comes last: whoever finds it finds all of it
+    [ -z "$manifest" ] || case $version in sha256:*) ;; *) store "$version" ;; esac
+    manifest=''
+}
+
+place() { # name -> repository and version
+    rest=${name%%@*} version=''
+    [ "$rest" = "$name" ] || version=${name#*@}
+    case ${rest%%/*} in *.* | *:* | localhost) [ "$rest" = "${rest#*/}" ] || rest=${rest#*/} ;; esac
+    case $rest in *:*) version=${version:-${rest##*:}} rest=${rest%:*} ;; esac
+    repository=$prefix$rest version=${version:-latest}
+}
+
+# The others read the same directory.
+
+by_tool() {
+    number=0
+    sed -n 's/^image //p' images.list >"$work/names"
+    while read -r name; do
+        number=$((number + 1))
+        place
+        to=$host/$repository:$version
+        case $version in sha256:*) to=$host/$repository@$version ;; esac
+        say "[$number/$images] $to"
+        "with_$tool" "$name" "$to" </dev/null || fail 3 "$tool could not load $name"
+    done <"$work/names"
+}
+
+with_skopeo() {
+    set -- copy --all "oci:.:$1" "docker://$2"
+    [ -z "$user" ] || set -- "$@" --dest-creds "$user:$password"
+    [ "$scheme" = https ] || set -- "$@" --dest-tls-verify=false
+    if [ -n "$ca" ]; then
+        mkdir -p "$work/ca" && cp "$ca" "$work/ca/ca.crt" && set -- "$@" --dest-cert-dir "$work/ca"
+    fi
+    skopeo "$@"
+}
+with_oras() {
+    set -- cp --from-oci-layout ".:$1" "$2"
+    [ "$scheme" = https ] || set -- "$@" --to-plain-http
+    [ -z "$ca" ] || set -- "$@" --to-ca-file "$ca"
+    [ -z "$user" ] || set -- "$@" --to-username "$user" --to-password "$password"
+    oras "$@"
+}
+with_docker() { reloaded docker "$1" "$2"; }
+with_podman() { reloaded podman "$1" "$2"; }
+with_nerdctl() { reloaded nerdctl "$1" "$2"; }
+reloaded() {
+    "$1" tag "$2" "$3" && "$1" push "$3"
+}
+
+case $tool in
+curl) by_curl ;;
+skopeo | oras) by_tool ;;
+docker | podman | nerdctl)
+    say "WARNING: $tool changes the digests of images: values that name a digest, and signatures, will not fit."
+    say 'WARNING: curl or skopeo would not; install one of them if you can.'
+    tar -cf - manifest.json blobs | "$tool" load || fail 3 "$tool could not read the images"
+    by_tool
+    ;;
+'') fail 3 'none of curl, skopeo, oras, docker, podman, nerdctl is here' ;;
+*) fail 2 "unknown tool: $tool" ;;
+esac
+printf '%s\n' "$registry" >.registry
+say "$images images are in $registry. Set global.imageRegistry to it in the values."

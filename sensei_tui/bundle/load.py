@@ -1,0 +1,288 @@
+"""A bundle's images into a registry, straight from the archive: what is there already is not sent again."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from threading import Event, Lock
+
+from sensei_tui.base.errors import ExitCode, SenseiError
+from sensei_tui.bundle.archive import Archive
+from sensei_tui.bundle.contents import Contents, Item, blob_name
+from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.oci import OCI_INDEX, Descriptor, Document, index_of
+from sensei_tui.bundle.pool import reachable
+from sensei_tui.registry.client import Registry
+from sensei_tui.registry.errors import NotFound
+from sensei_tui.registry.manifests import Manifest
+from sensei_tui.registry.reference import Place, Reference
+
+AT_ONCE = 4
+"""Blobs in flight: two keep a registry of two cores busy, and nothing gains beyond four (docs/benchmarks.md)."""
+
+
+class Incomplete(SenseiError):
+    """What the registry has is not all that is needed."""
+
+    code = "incomplete"
+    exit_code = ExitCode.FINDING
+
+
+@dataclass(frozen=True)
+class Target:
+    """An item, and where it goes."""
+
+    item: Item
+    repository: str
+    version: str
+    """Tag, or digest where the name has one."""
+
+
+@dataclass
+class Tally:
+    """What was done; read at any time. Bytes count blobs once, however many images share them."""
+
+    total: int = 0
+    """Bytes that have to be looked at: of all blobs of images that are not there whole."""
+    sent: int = 0
+    there: int = 0
+    """Bytes that the registry had."""
+    mounted: int = 0
+    images: int = 0
+    images_there: int = 0
+    what: str = ""
+
+    @property
+    def done(self) -> int:
+        """Of `total`."""
+        return min(self.total, self.sent + self.there)
+
+
+@dataclass
+class _Work:
+    """A blob and every repository that needs it."""
+
+    digest: str
+    size: int
+    repositories: list[str] = field(default_factory=list)
+
+
+class Stopped(SenseiError):
+    """Told to stop; what was sent stays and is not sent again."""
+
+    code = "stopped"
+
+
+class Loader:
+    """One load. `registry` must be of `place`. `on_change` is called from any thread, whenever the tally changed."""
+
+    def __init__(
+        self, archives: Iterable[Archive], contents: Contents, documents: dict[str, Document], registry: Registry,
+        on_change: Callable[[Tally], None], at_once: int = AT_ONCE,
+    ) -> None:  # fmt: skip
+        self._archives, self._contents, self._documents = [*archives], contents, documents
+        self._registry, self._on_change, self._at_once = registry, on_change, at_once
+        self.tally = Tally()
+        self.stop = Event()
+        self._lock = Lock()
+        self._left = {item.digest for item in contents.left}
+
+    def run(self) -> Tally:
+        """Blobs, then manifests, then names. Raises RegistryError, BadBundle, Incomplete, Stopped."""
+        targets = [target_of(item, self._registry.place) for item in self._contents.items]
+        missing = [target for target in targets if not self._is_there(target)]
+        self.tally.images, self.tally.images_there = len(targets), len(targets) - len(missing)
+        work = self._work(missing)
+        self.tally.total = sum(item.size for item in work)
+        self._blobs(work)
+        for target in missing:
+            self._check()
+            self._manifests(target)
+        return self.tally
+
+    def _is_there(self, target: Target) -> bool:
+        self._check()
+        return self._registry.has_manifest(target.repository, target.version) == target.item.digest
+
+    def _work(self, targets: list[Target]) -> list[_Work]:
+        """In the order in which they lie in the archive."""
+        found: dict[str, _Work] = {}
+        for target in targets:
+            for digest in reachable(self._documents, target.item.digest):
+                if digest not in self._documents:
+                    size = self._size(digest)
+                    work = found.setdefault(digest, _Work(digest, size))
+                    if target.repository not in work.repositories:
+                        work.repositories.append(target.repository)
+        return sorted(found.values(), key=lambda item: item.digest)
+
+    def _size(self, digest: str) -> int:
+        archive = self._archive_of(digest)
+        if archive is not None:
+            return archive.entries[blob_name(digest)].size
+        return next(item.size for item in self._contents.left if item.digest == digest)
+
+    def _archive_of(self, digest: str) -> Archive | None:
+        found = next((item for item in self._archives if blob_name(digest) in item.entries), None)
+        if found is None and digest not in self._left:
+            raise BadBundle("The bundle lacks a blob.", where=str(self._archives[0].path), why=digest)
+        return found
+
+    # Blobs.
+
+    def _blobs(self, work: list[_Work]) -> None:
+        with ThreadPoolExecutor(self._at_once) as pool:
+            futures = [pool.submit(self._blob, item) for item in work]
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            failed = [future for future in done if future.exception()]
+            if failed:
+                self.stop.set()
+                for future in futures:
+                    future.cancel()
+        _raise_first(failed)
+
+    def _blob(self, work: _Work) -> None:
+        self._check()
+        held = next((name for name in work.repositories if self._registry.has_blob(name, work.digest) is not None), "")
+        if held:
+            self._tell(there=work.size)
+        else:
+            held = work.repositories[0]
+            self._send(work, held)
+        for name in work.repositories:
+            if name != held and not self._moved(work.digest, held, name):
+                self._send(work, name, counted=False)
+
+    def _moved(self, digest: str, held: str, name: str) -> bool:
+        """Whether this repository has it now, without its being sent."""
+        return self._registry.mount(name, digest, held) or self._registry.has_blob(name, digest) is not None
+
+    def _send(self, work: _Work, repository: str, *, counted: bool = True) -> None:
+        archive = self._archive_of(work.digest)
+        if archive is None:
+            raise Incomplete(
+                "The registry lacks a blob that this bundle leaves out.", where=f"{self._registry.place}/{repository}",
+                why=f"{work.digest} is of the bundle of version {self._contents.since}",
+                remedy=f"Load the bundle of version {self._contents.since} first, or a whole one.",
+            )  # fmt: skip
+        reader = _Reader(archive, work.digest)
+        told = (lambda count: self._tell(sent=count)) if counted else (lambda _: self._check())
+        self._tell(what=repository)
+        self._registry.upload(repository, work.digest, work.size, reader.read, told)
+
+    def _tell(self, sent: int = 0, there: int = 0, what: str = "") -> None:
+        self._check()
+        with self._lock:
+            self.tally.sent += sent
+            self.tally.there += there
+            self.tally.what = what or self.tally.what
+        self._on_change(self.tally)
+
+    def _check(self) -> None:
+        if self.stop.is_set():
+            raise Stopped("The load was stopped.", remedy="The same command goes on where it stopped.")
+
+    # Manifests.
+
+    def _manifests(self, target: Target) -> None:
+        """Children before those that refer to them; the name last: whoever asks for it finds all of it."""
+        for digest in reachable(self._documents, target.item.digest):
+            if digest in self._documents and digest != target.item.digest:
+                self._put(target.repository, digest, digest)
+        self._put(target.repository, target.version, target.item.digest)
+        for document in self._documents.values():
+            if document.subject and document.subject in reachable(self._documents, target.item.digest):
+                self._refer(target.repository, document)
+
+    def _put(self, repository: str, version: str, digest: str) -> bool:
+        document = self._documents[digest]
+        return self._registry.put_manifest(repository, version, Manifest(document.content, document.media_type, digest))
+
+    def _refer(self, repository: str, document: Document) -> None:
+        """Where a registry keeps no list of referrers, clients keep one under a tag."""
+        for child in document.children:
+            if self._registry.has_blob(repository, child.digest) is None:
+                self._send(_Work(child.digest, child.size), repository, counted=False)
+        if self._put(repository, document.digest, document.digest):
+            return
+        there = self._registry.referrers(repository, document.subject)
+        known = [Descriptor(item.media_type, item.digest, item.size, None, item.annotations) for item in there]
+        if document.digest not in {item.digest for item in known}:
+            content = index_of((*known, document.descriptor()))
+            self._registry.put_manifest(
+                repository, document.subject.replace(":", "-", 1), Manifest.of(content, OCI_INDEX)
+            )
+
+
+class _Reader:
+    """A blob's bytes; hashed on the way, so that the last of a wrong one is never sent."""
+
+    def __init__(self, archive: Archive, digest: str) -> None:
+        self._archive, self._digest = archive, digest
+
+    def read(self, first: int) -> Iterator[memoryview]:
+        """From `first` on. From a later byte on the registry alone compares the digest, and it always does."""
+        name = blob_name(self._digest)
+        size, at, check = self._archive.entries[name].size, first, hashlib.sha256()
+        for piece in self._archive.read(name, first):
+            at += len(piece)
+            if not first:
+                check.update(piece)
+                if at == size and f"sha256:{check.hexdigest()}" != self._digest:
+                    raise BadBundle(
+                        "The bundle is damaged.", where=f"{self._archive.path}: {name}",
+                        why="its content is not what its checksum says", remedy="Copy it again from its source.",
+                    )  # fmt: skip
+            yield piece
+
+
+def target_of(item: Item, place: Place) -> Target:
+    """Where an item goes. Raises BadReference."""
+    moved = place.move(Reference.parse(item.name))
+    return Target(item, moved.path, moved.version)
+
+
+def _raise_first(failed: list[Future[None]]) -> None:
+    """The cause rather than what was stopped because of it."""
+    errors = [error for future in failed if (error := future.exception())]
+    for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):
+        raise error
+
+
+# Afterwards.
+
+
+def absent(targets: Iterable[Target], registry: Registry) -> Iterator[str]:
+    """Items whose name the registry does not have, or has with another content."""
+    for target in targets:
+        try:
+            found = registry.has_manifest(target.repository, target.version)
+        except NotFound:
+            found = None
+        if found != target.item.digest:
+            yield f"{target.item.name}: {'is not there' if found is None else f'is {found}, not {target.item.digest}'}"
+
+
+def reread(
+    targets: Iterable[Target], documents: dict[str, Document], registry: Registry, on_bytes: Callable[[int], None]
+) -> int:
+    """Read every blob back from the registry. Returns their bytes. Raises Lied where one is another, NotFound."""
+    seen: set[str] = set()
+    total = 0
+    for target in targets:
+        for digest in reachable(documents, target.item.digest):
+            if digest in documents or digest in seen:
+                continue
+            seen.add(digest)
+            for piece in registry.blob(target.repository, digest):
+                total += len(piece)
+                on_bytes(len(piece))
+    return total
+
+
+def rate(done: int, began: float) -> float:
+    """Bytes a second since then (`time.monotonic`)."""
+    return done / max(1e-3, time.monotonic() - began)

@@ -1,0 +1,216 @@
+"""`sensei bundle`: make one, look at it, prove it, sign it, load it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sensei_tui.cli.install import SITE
+from sensei_tui.cli.lazy import LazyGroup
+from sensei_tui.cli.output import emit, note, output_option
+
+if TYPE_CHECKING:
+    from sensei_tui.bundle.archive import Archive
+    from sensei_tui.bundle.contents import Contents
+    from sensei_tui.bundle.signed import Seal
+
+FILE = click.Path(path_type=Path)
+COMMANDS = {
+    "create": ("sensei_tui.cli.bundle_create:create", "Make one, on a machine that reaches the images."),
+    "inspect": ("sensei_tui.cli.bundle:inspect", "What is in it, and who signed it. Reads a few kilobytes."),
+    "verify": ("sensei_tui.cli.bundle:verify", "Read every byte and prove that it is what it says."),
+    "sign": ("sensei_tui.cli.bundle:sign", "Sign it with an SSH key."),
+    "diff": ("sensei_tui.cli.bundle:diff", "What one has that the other has not."),
+    "load": ("sensei_tui.cli.bundle_load:load", "Put its images into a registry."),
+}
+
+
+@click.group(cls=LazyGroup, table=COMMANDS)
+def bundle() -> None:
+    """Images, charts and patterns for a site without internet, in one file."""
+
+
+def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--trust FILE` and `--allow-unsigned`."""
+    trusted = click.option("--trust", type=FILE, help="Keys that may sign: allowed_signers of ssh-keygen.")
+    allowed = click.option("--allow-unsigned", is_flag=True, help="Go on without a signature, or with an unknown key.")
+    return trusted(allowed(function))
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@output_option
+def inspect(file: Path, output: str) -> None:
+    """What is in a bundle. Says by which key it is signed, and not whether that key is trusted: verify does."""
+    from sensei_tui.bundle.archive import open_archive
+    from sensei_tui.bundle.contents import read_contents
+
+    archive = open_archive(file)
+    contents = read_contents(archive)
+    signed = fingerprint_of(archive)
+    emit({"contents": contents, "signed": signed}, [*lines_of(contents), f"signed    {signed or 'no'}"], output)
+
+
+def fingerprint_of(archive: Archive) -> str:
+    """Of the key whose signature fits; empty where there is none. Raises BadSignature."""
+    from sensei_tui.bundle import sshsig
+    from sensei_tui.bundle.signed import SIGNATURE, TEXT
+
+    if not {SIGNATURE, TEXT} <= archive.entries.keys():
+        return ""
+    return sshsig.check(archive.text(TEXT, 4096), archive.text(SIGNATURE, 65536).decode(errors="replace")).fingerprint
+
+
+def lines_of(contents: Contents) -> list[str]:
+    """For people."""
+    from sensei_tui.base.text import bytes_si, plural
+
+    lines = [
+        f"version   {contents.version}, of {contents.created[:10]}",
+        f"for       Kubernetes {contents.kubernetes or 'any'}, {', '.join(contents.platforms)}",
+        f"upgrades  {contents.upgrade_from or 'any version'}",
+        f"holds     {plural(contents.blobs, 'blob')}, {bytes_si(contents.size)}",
+    ]
+    if contents.since:
+        left = sum(item.size for item in contents.left)
+        lines.append(f"needs     the bundle of {contents.since}: {bytes_si(left)} are left out")
+    lines += [f"{item.kind:<9} {item.name}  {bytes_si(item.size)}" for item in contents.items]
+    lines += [f"cuda      {item.name} needs {item.cuda}" for item in contents.items if item.cuda]
+    return lines
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@SITE
+@trust_options
+@output_option
+def verify(file: Path, site: Path | None, trust: Path | None, allow_unsigned: bool, output: str) -> None:
+    """Read a bundle whole: every checksum, every manifest, every blob that an image needs, and the signature.
+
+    Trusted keys are those of --trust, or of the site's file trusted-keys. Exit code 1: something is not right.
+    """
+    from sensei_tui.bundle.archive import open_archive
+    from sensei_tui.bundle.contents import read_contents
+
+    archive = open_archive(file)
+    contents = read_contents(archive)
+    seal = sealed(archive, contents, trusted_keys(trust, site), allow_unsigned=allow_unsigned)
+    found = problems_of(archive, contents)
+    answer = {"bundle": str(file), "version": contents.version, "signed": seal, "problems": found}
+    emit(answer, verdict(file, contents, seal, found), output)
+    if found:
+        raise SystemExit(1)
+
+
+def problems_of(archive: Archive, contents: Contents) -> list[str]:
+    """Everything that is wrong with its content."""
+    from sensei_tui.bundle.verify import check_files, documents, lacking, sums
+    from sensei_tui.cli.meter import Meter
+
+    wanted = sums(archive)
+    meter = Meter("verify", sum(archive.entries[name].size for name in wanted))
+    try:
+        found = check_files(archive, wanted, meter.add)
+    finally:
+        meter.end()
+    return found or list(lacking(archive, contents, documents(archive, contents)))
+
+
+def verdict(file: Path, contents: Contents, seal: Seal | None, problems: list[str]) -> list[str]:
+    """For people."""
+    from sensei_tui.base.text import plural
+
+    signed = f"signed {seal.when:%Y-%m-%d} by {seal.signer} ({seal.fingerprint})" if seal else "NOT SIGNED"
+    warned = [f"warn: {text}" for text in seal.warnings] if seal else []
+    if problems:
+        return [f"{file} is damaged:", *(f"  {text}" for text in problems), signed, *warned]
+    items = plural(len(contents.items), "image or artifact", "images and artifacts")
+    return [f"{file}: version {contents.version}, {items}, every byte as it should be", signed, *warned]
+
+
+def trusted_keys(trust: Path | None, site: Path | None) -> Path | None:
+    """The file of trusted keys: what was named, else the site's. None: there is none."""
+    from sensei_tui.cli.install import open_site
+    from sensei_tui.site.site import SiteNotFound
+
+    if trust is not None:
+        return trust
+    with suppress(SiteNotFound):
+        file: Path = open_site(site).root / "trusted-keys"
+        return file if file.exists() else None
+    return None
+
+
+def sealed(archive: Archive, contents: Contents, keys: Path | None, *, allow_unsigned: bool) -> Seal | None:
+    """Who signed it. None where that is not known and accepted. Raises NotTrusted, BadSignature, BadKey."""
+    from sensei_tui.base import clock
+    from sensei_tui.bundle.signed import NotTrusted, seal_of
+    from sensei_tui.bundle.sshsig import allowed_signers
+
+    try:
+        return seal_of(archive, contents, allowed_signers(keys) if keys else (), clock.now())
+    except NotTrusted as error:
+        if not allow_unsigned:
+            raise
+        note(f"{error.what} {error.why}".strip())
+        return None
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.option("--key", type=FILE, required=True, help="A private key of OpenSSH, best ssh-ed25519.")
+@output_option
+def sign(file: Path, key: Path, output: str) -> None:
+    """Sign a bundle, in place of an earlier signature. The passphrase is asked for where the key has one."""
+    from sensei_tui.base import clock
+    from sensei_tui.bundle.archive import File
+    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.bundle.signed import sign as signed
+
+    archive = File(file)
+    fingerprint = signed(archive, read_contents(archive), key, passphrase(key), clock.now())
+    emit({"bundle": str(file), "fingerprint": fingerprint}, f"{file} is signed by {fingerprint}", output)
+
+
+def passphrase(key: Path) -> bytes | None:
+    """Asked for where the key is encrypted. Raises BadKey where it can't be read."""
+    from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+
+    try:
+        load_ssh_private_key(key.read_bytes(), None)
+    except (TypeError, ValueError) as error:
+        if "password" in str(error).lower() or "encrypted" in str(error).lower():
+            return str(click.prompt(f"Passphrase of {key}", hide_input=True, err=True)).encode()
+    except OSError:
+        return None
+    return None
+
+
+@click.command()
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
+@output_option
+def diff(old: Path, new: Path, output: str) -> None:
+    """What the new bundle has that the old one has not, and the other way round."""
+    from sensei_tui.base.text import bytes_si
+    from sensei_tui.bundle.archive import open_archive
+    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.bundle.create import inventory
+
+    first, second = open_archive(old), open_archive(new)
+    before = {item.name: item.digest for item in read_contents(first).items}
+    after = {item.name: item.digest for item in read_contents(second).items}
+    had, has = inventory(first), inventory(second)
+    fresh = sum(size for digest, size in has.items() if digest not in had)
+    answer = {
+        "added": sorted(after.keys() - before.keys()), "removed": sorted(before.keys() - after.keys()),
+        "changed": sorted(name for name in after.keys() & before.keys() if after[name] != before[name]),
+        "newBytes": fresh,
+    }  # fmt: skip
+    marks = (("+", answer["added"]), ("-", answer["removed"]), ("~", answer["changed"]))
+    lines = [f"{mark} {name}" for mark, names in marks for name in names]  # type: ignore[attr-defined]
+    emit(answer, [*lines, f"{bytes_si(fresh)} of blobs are new"], output)

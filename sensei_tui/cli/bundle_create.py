@@ -1,0 +1,171 @@
+"""`sensei bundle create`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sensei_tui.cli.bundle import FILE, passphrase
+from sensei_tui.cli.images import values_of
+from sensei_tui.cli.install import SITE
+from sensei_tui.cli.output import FORMATS as ANSWERS
+from sensei_tui.cli.output import emit, note
+
+if TYPE_CHECKING:
+    from sensei_tui.bundle.make import Named, Order
+    from sensei_tui.bundle.source import Source
+    from sensei_tui.site.site import Site
+
+FORMATS = ("tar.gz", "tar")
+
+
+@click.command()
+@click.option("--version", help="Version of Sensei (default: that of the charts).")
+@click.option("--output", "target", type=FILE, help="The file to write (default: sensei-bundle-VERSION.FORMAT).")
+@click.option("-f", "--values", "files", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="Values that decide which images are needed; later files win (default: the site's).")  # fmt: skip
+@click.option("--images-from", "source", default="", metavar="oci:PATH|REGISTRY",
+              help="An OCI layout, or the registry that has all of them (default: that of each name).")  # fmt: skip
+@click.option("--image", "extra", multiple=True, help="One more image than the charts need.")
+@click.option("--platform", "platforms", multiple=True, help="Take images for this one (default: linux/amd64).")
+@click.option("--patterns", type=FILE, help="The pattern library's snapshot: a file or a directory.")
+@click.option("--model", type=FILE, help="The local model's directory.")
+@click.option("--format", "shape", type=click.Choice(FORMATS), default="tar.gz", show_default=True,
+              help="tar is read by ctr and podman too.")  # fmt: skip
+@click.option("--since", type=FILE, help="Leave out what this bundle has: the site has loaded it.")
+@click.option("--sign", "key", type=FILE, help="A private key of OpenSSH.")
+@click.option("--ca", type=FILE, help="Certificate of the authority that signed the registry's.")
+@click.option("--plain-http", is_flag=True, help="The registry has no TLS.")
+@click.option("-o", "form", type=click.Choice(ANSWERS), default="text", show_default=True, help="Form of the answer.")
+@SITE
+def create(
+    version: str | None, target: Path | None, files: tuple[Path, ...], source: str, extra: tuple[str, ...],
+    platforms: tuple[str, ...], patterns: Path | None, model: Path | None, shape: str, since: Path | None,
+    key: Path | None, ca: Path | None, plain_http: bool, form: str, site: Path | None,
+) -> None:  # fmt: skip
+    """Make a bundle: images, charts, the pattern library's snapshot and, where it is wanted, a model.
+
+    Broken off, the same command goes on where it stopped. The same inputs give the same file, byte by byte.
+    """
+    from sensei_tui.base.text import bytes_si
+    from sensei_tui.bundle.create import SHAPES, write_bundle
+    from sensei_tui.bundle.make import build
+    from sensei_tui.cli.meter import Meter
+
+    secret = passphrase(key) if key else None
+    order = _order(site, version, files, extra, platforms or ("linux/amd64",), patterns, model, since)
+    made = build(order, _source(source, ca, plain_http), _tell)
+    target = target or Path(f"sensei-bundle-{order.version}.{shape}")
+    meter = Meter("create")
+    try:
+        size = write_bundle(made, target, SHAPES[shape], lambda done, total, _: meter.set(done, total))
+    finally:
+        meter.end()
+    signed = _sign(target, key, secret) if key else ""
+    answer = {"bundle": str(target), "bytes": size, "contents": made.contents, "signed": signed}
+    emit(answer, f"{target}: {bytes_si(size)}, {'signed by ' + signed if signed else 'not signed'}", form)
+
+
+def _tell(done: int, total: int, name: str) -> None:
+    if name:
+        note(f"[{done + 1}/{total}] {name}")
+
+
+def _sign(target: Path, key: Path, secret: bytes | None) -> str:
+    from sensei_tui.base import clock
+    from sensei_tui.bundle.archive import File
+    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.bundle.signed import sign
+
+    archive = File(target)
+    return sign(archive, read_contents(archive), key, secret, clock.now())
+
+
+def _order(
+    site: Path | None, version: str | None, files: tuple[Path, ...], extra: tuple[str, ...],
+    platforms: tuple[str, ...], patterns: Path | None, model: Path | None, since: Path | None,
+) -> Order:  # fmt: skip
+    from sensei_tui.bundle.make import Order
+    from sensei_tui.cli.images import found_site
+    from sensei_tui.site import yamlfile
+    from sensei_tui.site.charts import CHARTS, chart_dir
+
+    here = found_site(site)
+    charts = {name: chart_dir(name, here) for name in CHARTS.values()}
+    about = yamlfile.parse(yamlfile.read(charts["sensei-full"] / "Chart.yaml"), charts["sensei-full"] / "Chart.yaml")
+    names, made = _names(here, files, extra, patterns, model)
+    known, of = _known(since)
+    return Order(version or str(about["appVersion"]), charts, names, platforms, made, of, known)
+
+
+def _names(
+    site: Site | None, files: tuple[Path, ...], extra: tuple[str, ...], patterns: Path | None, model: Path | None
+) -> tuple[tuple[Named, ...], dict[str, Path]]:
+    """What the charts need by its own registries, and which artifacts are made of files here."""
+    from sensei_tui.bundle.make import Named
+    from sensei_tui.helm.images import needed
+
+    tree = _tree(values_of(site, files), patterns is not None)
+    found = needed(tree, site)
+    artifacts = {item.name: item.used_by for item in found if item.kind == "artifact"}
+    made = {}
+    for path, user in ((patterns, "sensei-pattern-library"), (model, "sensei-llm")):
+        if path is not None:
+            made[_made(artifacts, user)] = path
+    names = [Named(item.name, item.kind, item.used_by) for item in found]
+    return (*names, *(Named(name, "image") for name in extra)), made
+
+
+def _tree(tree: Mapping[str, Any], patterns: bool) -> dict[str, Any]:
+    """The values as where the images come from: without the site's registry, with a snapshot if one is given."""
+    import copy
+
+    from sensei_tui.site.tree import get_path, set_path
+
+    found = copy.deepcopy(dict(tree))
+    set_path(found, "global.imageRegistry", "")
+    if patterns and get_path(found, "patternLibrary.source") != "local":
+        set_path(found, "patternLibrary.source", "local")
+        set_path(found, "patternLibrary.snapshotPath", "/data/patterns")
+    return found
+
+
+def _made(artifacts: Mapping[str, tuple[str, ...]], user: str) -> str:
+    from sensei_tui.base.errors import UsageError
+
+    found = [name for name, users in artifacts.items() if any(item.endswith(f"/{user}") for item in users)]
+    if not found:
+        raise UsageError(
+            f"The charts need no artifact for {user} with these values.",
+            why=f"they need {', '.join(artifacts) or 'none'}",
+            remedy="Name the values of the site with -f: a model needs llm.provider: local.",
+        )  # fmt: skip
+    return found[0]
+
+
+def _known(since: Path | None) -> tuple[dict[str, int], str]:
+    from sensei_tui.bundle.archive import open_archive
+    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.bundle.create import inventory
+
+    if since is None:
+        return {}, ""
+    archive = open_archive(since)
+    contents = read_contents(archive)
+    return inventory(archive) | {item.digest: item.size for item in contents.left}, contents.version
+
+
+def _source(named: str, ca: Path | None, plain: bool) -> Source:
+    from sensei_tui.bundle.from_registry import Registries
+    from sensei_tui.bundle.layout import Layout
+    from sensei_tui.registry.client import Registry
+    from sensei_tui.registry.credentials import Keyring
+    from sensei_tui.registry.reference import Place
+
+    if named.startswith("oci:"):
+        return Layout(Path(named.removeprefix("oci:")))
+    place = Place.parse(named) if named else None
+    return Registries(lambda one: Registry(one, ca=ca, plain=plain, credentials=Keyring()), place)
