@@ -25,6 +25,7 @@ COMMANDS = {
     "verify": ("sensei_tui.cli.bundle:verify", "Read every byte and prove that it is what it says."),
     "sign": ("sensei_tui.cli.bundle:sign", "Sign it with an SSH key."),
     "diff": ("sensei_tui.cli.bundle:diff", "What one has that the other has not."),
+    "use": ("sensei_tui.cli.bundle:use", "Make it the site's: its charts, its version, and what a run loads."),
     "load": ("sensei_tui.cli.bundle_load:load", "Put its images into a registry."),
 }
 
@@ -93,13 +94,15 @@ def verify(file: Path, site: Path | None, trust: Path | None, allow_unsigned: bo
 
     Trusted keys are those of --trust, or of the site's file trusted-keys. Exit code 1: something is not right.
     """
-    from sensei_tui.bundle.archive import open_archive
-    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.base import clock
+    from sensei_tui.bundle.opened import Bundle
 
-    archive = open_archive(file)
-    contents = read_contents(archive)
-    seal = sealed(archive, contents, trusted_keys(trust, site), allow_unsigned=allow_unsigned)
-    found = problems_of(archive, contents)
+    bundle = Bundle.open(file)
+    contents = bundle.contents
+    seal, why = bundle.seal(trusted_keys(trust, site), clock.now(), allow_unsigned=allow_unsigned)
+    if why:
+        note(why)
+    found = problems_of(bundle.archive, contents)
     answer = {"bundle": str(file), "version": contents.version, "signed": seal, "problems": found}
     emit(answer, verdict(file, contents, seal, found), output)
     if found:
@@ -143,21 +146,6 @@ def trusted_keys(trust: Path | None, site: Path | None) -> Path | None:
         file: Path = open_site(site).root / "trusted-keys"
         return file if file.exists() else None
     return None
-
-
-def sealed(archive: Archive, contents: Contents, keys: Path | None, *, allow_unsigned: bool) -> Seal | None:
-    """Who signed it. None where that is not known and accepted. Raises NotTrusted, BadSignature, BadKey."""
-    from sensei_tui.base import clock
-    from sensei_tui.bundle.signed import NotTrusted, seal_of
-    from sensei_tui.bundle.sshsig import allowed_signers
-
-    try:
-        return seal_of(archive, contents, allowed_signers(keys) if keys else (), clock.now())
-    except NotTrusted as error:
-        if not allow_unsigned:
-            raise
-        note(f"{error.what} {error.why}".strip())
-        return None
 
 
 @click.command()
@@ -214,3 +202,29 @@ def diff(old: Path, new: Path, output: str) -> None:
     marks = (("+", answer["added"]), ("-", answer["removed"]), ("~", answer["changed"]))
     lines = [f"{mark} {name}" for mark, names in marks for name in names]  # type: ignore[attr-defined]
     emit(answer, [*lines, f"{bytes_si(fresh)} of blobs are new"], output)
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.option("--registry", metavar="HOST[/PREFIX]", help="Where a run loads it to (default: what site.yaml says).")
+@SITE
+@trust_options
+@output_option
+def use(
+    file: Path, registry: str | None, site: Path | None, trust: Path | None, allow_unsigned: bool, output: str
+) -> None:  # fmt: skip
+    """Make a bundle the site's: its charts go into charts/, its version into site.yaml; install and upgrade load it.
+
+    The keys of --trust become the site's trusted-keys. The cluster and the registry are not touched.
+    """
+    from sensei_tui.base import clock
+    from sensei_tui.bundle.opened import Bundle
+    from sensei_tui.cli.install import open_site
+    from sensei_tui.deploy.adopt import adopt
+
+    found, bundle = open_site(site), Bundle.open(file)
+    seal, why = bundle.seal(trusted_keys(trust, site), clock.now(), allow_unsigned=allow_unsigned)
+    if why:
+        note(why)
+    told = adopt(found, bundle, registry=registry, keys=trust, unsigned=seal is None)
+    emit(told, [f"  {key:<9} {value}" for key, value in told.items()], output)

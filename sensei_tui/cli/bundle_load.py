@@ -3,82 +3,87 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sensei_tui.cli.bundle import FILE, sealed, trust_options, trusted_keys
-from sensei_tui.cli.install import SITE
-from sensei_tui.cli.output import emit, note, output_option
+from sensei_tui.cli.bundle import FILE, trust_options, trusted_keys
+from sensei_tui.cli.install import carry_out, open_site, run_options
+from sensei_tui.cli.output import emit, note
 
 if TYPE_CHECKING:
-    from sensei_tui.bundle.archive import Archive
-    from sensei_tui.bundle.contents import Contents
     from sensei_tui.bundle.load import Tally, Target
     from sensei_tui.bundle.oci import Document
+    from sensei_tui.bundle.opened import Bundle
     from sensei_tui.registry.client import Registry
 
 
 @click.command()
-@click.argument("file", type=FILE)
-@click.option("--registry", "place", required=True, metavar="HOST[/PREFIX]", help="Where the images go.")
+@click.argument("file", type=FILE, required=False)
+@click.option("--registry", "place", metavar="HOST[/PREFIX]", help="Where the images go.")
 @click.option("--ca", type=FILE, help="Certificate of the authority that signed the registry's.")
 @click.option("--plain-http", is_flag=True, help="The registry has no TLS.")
 @click.option("--reread", is_flag=True, help="Read everything back afterwards and compare it.")
-@SITE
 @trust_options
-@output_option
+@run_options
 def load(
-    file: Path, place: str, ca: Path | None, plain_http: bool, reread: bool, site: Path | None, trust: Path | None,
-    allow_unsigned: bool, output: str,
+    file: Path | None, place: str | None, ca: Path | None, plain_http: bool, reread: bool, trust: Path | None,
+    allow_unsigned: bool, site: Path | None, output: str, plan_only: bool, detach: bool, plain: bool, yes: bool,
+    timeout: float | None,
 ) -> None:  # fmt: skip
     """Put a bundle's images into a registry, straight from the file. What is there already is not sent again.
 
-    Logins are those of docker and podman (docker login). Every byte is compared with its checksum while it is sent.
+    Without FILE: the site's bundle into the site's registry, as a run that outlives the terminal. Logins are those of
+    docker and podman (docker login). Every byte is compared with its checksum while it is sent.
     """
-    from sensei_tui.bundle.archive import open_archive
-    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.base.errors import UsageError
+
+    if file is None:
+        from sensei_tui.deploy.loading import plan_load
+
+        found = open_site(site)
+        carry_out(found, plan_load(found), output, plan_only=plan_only, detach=detach, yes=yes)
+        return
+    if not place:
+        raise UsageError("Name the registry.", remedy="sensei bundle load FILE --registry HOST[/PREFIX]")
+    _direct(file, place, ca, plain_http, reread, trusted_keys(trust, site), allow_unsigned, output)
+
+
+def _direct(
+    file: Path, place: str, ca: Path | None, plain_http: bool, reread: bool, keys: Path | None, allow_unsigned: bool,
+    output: str,
+) -> None:  # fmt: skip
+    from sensei_tui.base import clock
     from sensei_tui.bundle.load import target_of
-    from sensei_tui.bundle.verify import documents, lacking
+    from sensei_tui.bundle.opened import Bundle
     from sensei_tui.registry.client import Registry
     from sensei_tui.registry.credentials import Keyring
     from sensei_tui.registry.reference import Place
 
-    archive = open_archive(file)
-    contents = read_contents(archive)
-    sealed(archive, contents, trusted_keys(trust, site), allow_unsigned=allow_unsigned)
-    found = documents(archive, contents)
-    _refuse(file, list(lacking(archive, contents, found)))
+    bundle = Bundle.open(file)
+    _, why = bundle.seal(keys, clock.now(), allow_unsigned=allow_unsigned)
+    if why:
+        note(why)
     began = time.monotonic()
     with Registry(Place.parse(place), ca=ca, plain=plain_http, credentials=Keyring()) as registry:
         registry.ping()
-        tally = _load([archive], contents, found, registry)
-        targets = [target_of(item, registry.place) for item in contents.items]
-        _prove(targets, found, registry, reread=reread)
+        tally = _load(bundle, registry)
+        targets = [target_of(item, registry.place) for item in bundle.contents.items]
+        _prove(targets, bundle.documents, registry, reread=reread)
     seconds = time.monotonic() - began
     answer = {"registry": place, "images": tally.images, "imagesThere": tally.images_there, "sentBytes": tally.sent,
               "thereBytes": tally.there, "seconds": round(seconds, 1), "reread": reread}  # fmt: skip
     emit(answer, _told(tally, place, seconds, reread), output)
 
 
-def _refuse(file: Path, problems: Sequence[str]) -> None:
-    from sensei_tui.bundle.errors import BadBundle
-
-    if problems:
-        raise BadBundle("The bundle is not whole.", where=str(file), why="; ".join(problems[:5]),
-                        remedy="Copy it again from its source.")  # fmt: skip
-
-
-def _load(
-    archives: list[Archive], contents: Contents, documents: dict[str, Document], registry: Registry
-) -> Tally:  # fmt: skip
+def _load(bundle: Bundle, registry: Registry) -> Tally:
     from sensei_tui.bundle.load import Loader
     from sensei_tui.cli.meter import Meter
 
     meter = Meter("load")
-    loader = Loader(archives, contents, documents, registry, lambda tally: meter.set(tally.done, tally.total))
+    told = lambda tally: meter.set(tally.done, tally.total)  # noqa: E731
+    loader = Loader([bundle.archive], bundle.contents, bundle.documents, registry, told)
     try:
         return loader.run()
     finally:

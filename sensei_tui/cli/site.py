@@ -35,11 +35,16 @@ def show(ctx: click.Context, output: str) -> None:
 @click.option("--context", help="One of its contexts; empty: its current one.")
 @click.option("--namespace", help="Where Sensei is installed.")
 @click.option("--version", help="The version of Sensei to install.")
+@click.option("--registry", metavar="HOST[/PREFIX]", help="Where its images are.")
+@click.option("--registry-ca", type=FILE, help="Certificate of the authority that signed the registry's.")
+@click.option("--registry-plain-http/--registry-tls", default=None, help="Whether the registry has no TLS.")
+@click.option("--bundle", help="What a run loads first (see also: sensei bundle use); empty: nothing.")
 @click.option("--rehearsal", is_flag=True, default=None, help="Use the simulated cluster on this machine.")
 @output_option
 @click.pass_context
 def set_(
     ctx: click.Context, kubeconfig: Path | None, context: str | None, namespace: str | None, version: str | None,
+    registry: str | None, registry_ca: Path | None, registry_plain_http: bool | None, bundle: str | None,
     rehearsal: bool | None, output: str,
 ) -> None:  # fmt: skip
     """Change site.yaml; its comments stay."""
@@ -48,16 +53,25 @@ def set_(
         "context": context,
         "namespace": namespace,
         "version": version,
+        "registry": _place(registry),
+        "registry_ca": str(registry_ca.resolve()) if registry_ca else None,
+        "registry_plain_http": registry_plain_http,
+        "bundle": bundle,
         "rehearsal": rehearsal,
     }
     if kubeconfig is not None:
         changes |= {"kubeconfig": _checked(kubeconfig, context or ""), "rehearsal": False}
     given = {key: value for key, value in changes.items() if value is not None}
     if not given:
-        raise UsageError(
-            "Nothing to set.", remedy="Name an option: --kubeconfig, --context, --namespace, --version, --rehearsal."
-        )
+        raise UsageError("Nothing to set.", remedy="Name an option: sensei site set --help lists them.")
     _tell(found.configure(**given), output)
+
+
+def _place(registry: str | None) -> str | None:
+    """As it is written down. Raises BadReference."""
+    from sensei_tui.registry.reference import Place
+
+    return str(Place.parse(registry)) if registry else registry
 
 
 def _checked(kubeconfig: Path, context: str) -> str:
@@ -75,6 +89,6 @@ def _tell(found: Site, output: str) -> None:
 
     facts = {"directory": str(found.root), **msgspec.to_builtins(found.config)}
     lines = [
-        f"  {key:<11} {', '.join(value) if isinstance(value, list | tuple) else value}" for key, value in facts.items()
+        f"  {key:<19} {', '.join(value) if isinstance(value, list | tuple) else value}" for key, value in facts.items()
     ]
     emit(facts, lines, output)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sensei_tui.base import clock
 from sensei_tui.base.text import plural
+from sensei_tui.deploy.loading import bundle_steps
 from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare
 from sensei_tui.deploy.record import Deployed, load_deployed
 from sensei_tui.deploy.release import backup_limit
@@ -53,7 +54,8 @@ class _Planner:
 
     def install(self) -> Plan:
         """The steps of the guide, in its order."""
-        steps = [self._site_step(), self._gate(), self._namespace(), self._secrets(), *self._releases(), *self._end()]
+        steps = [self._site_step(), self._gate(), *self._bundle(), self._namespace(), self._secrets(),
+                 *self._releases(), *self._end()]  # fmt: skip
         return self._plan("install", steps, self._changes())
 
     def upgrade(self, take_over: bool) -> Plan:
@@ -64,8 +66,8 @@ class _Planner:
             "asks the cluster whether somebody else owns a field that will be written"
             + ("; takes it back" if take_over else ""),
         )
-        steps = [self._site_step(), self._gate(), self._namespace(), drift, *self._backup(), self._secrets(),
-                 *self._releases(), *self._end()]  # fmt: skip
+        steps = [self._site_step(), self._gate(), *self._bundle(), self._namespace(), drift, *self._backup(),
+                 self._secrets(), *self._releases(), *self._end()]  # fmt: skip
         return self._plan("upgrade", steps, self._changes(), take_over=take_over)
 
     def rollback(self, revision: int) -> Plan:
@@ -87,6 +89,9 @@ class _Planner:
 
     def _gate(self) -> PlannedStep:
         return self._step("preflight", "Preflight gate", "every check passes, warns or is waived", self._target)
+
+    def _bundle(self) -> list[PlannedStep]:
+        return bundle_steps(self._site, self._target)
 
     def _namespace(self) -> PlannedStep:
         name = self._site.config.namespace

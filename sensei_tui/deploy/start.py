@@ -11,6 +11,8 @@ from sensei_tui.runs.registry import RunDirectory, active, create_run, find_run
 from sensei_tui.site.site import Site
 from sensei_tui.site.target import target_of
 
+WITHOUT_CLUSTER = frozenset({"load"})
+"""Kinds of runs that ask no cluster for anything."""
 LOCK = "lock"
 """The site's lock file, below its state directory."""
 
@@ -23,7 +25,8 @@ class NothingToResume(UsageError):
 
 def start(site: Site, plan: Plan) -> RunDirectory:
     """Write the plan and start its runner. Raises NoCluster, RunInProgress, RunnerNotStarted."""
-    target_of(site)
+    if plan.kind not in WITHOUT_CLUSTER:
+        target_of(site)
     _raise_if_busy(site)
     directory = create_run(site.runs, plan)
     _launch(site, directory)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.base.text import plural
 from sensei_tui.deploy.lease_store import held_lease
+from sensei_tui.deploy.loading import LoadBundle, ProveImages, VerifyBundle
 from sensei_tui.deploy.release import DriftProbe, InstallRelease, RollbackRelease
 from sensei_tui.deploy.saving import BackUpFirst, CheckBackup, MakeBackup, RestoreBackup, Scale
 from sensei_tui.deploy.uninstall import Forget, Reserve, UninstallRelease
@@ -155,7 +156,7 @@ _STEPS: dict[str, Callable[[PlannedStep, World], Step]] = {
     "site": VerifySite, "preflight": PreflightGate, "namespace": Namespace, "secrets": Secrets, "drift": DriftProbe,
     "verify": VerifyPlatform, "record": Record, "reserve": Reserve, "forget": Forget,
     "backup": MakeBackup, "backup-first": BackUpFirst, "check": CheckBackup, "restore": RestoreBackup, "stop": Scale,
-    "start": Scale,
+    "start": Scale, "bundle": VerifyBundle, "load": LoadBundle, "images": ProveImages,
 }  # fmt: skip
 _OF_A_RELEASE: dict[str, Callable[[PlannedStep, World, str], Step]] = {
     "release": InstallRelease, "wait": WaitReady, "rollback": RollbackRelease,

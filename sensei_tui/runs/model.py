@@ -23,14 +23,15 @@ class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
     """Expected duration, a rough figure for the progress bar."""
 
 
-_HEADINGS = {"uninstall": "What goes and what stays", "backup": "What is done", "restore": "What is lost"}
+_HEADINGS = {"uninstall": "What goes and what stays", "backup": "What is done", "restore": "What is lost",
+             "load": "What is there afterwards"}  # fmt: skip
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """An ordered list of steps with digested inputs. Never holds a secret."""
 
     kind: str
-    """`install`, `upgrade`, `rollback`, `uninstall`, `backup`, `restore`."""
+    """`install`, `upgrade`, `rollback`, `uninstall`, `backup`, `restore`, `load`."""
     site: str
     target: str
     """Context and namespace, for people."""

@@ -37,7 +37,14 @@ class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     context: str = ""
     """A context of the kubeconfig; empty: its current one."""
     registry: str = ""
+    """Where the site's images are: `HOST[:PORT][/PREFIX]`."""
+    registry_ca: str = ""
+    """Certificate of the authority that signed the registry's."""
+    registry_plain_http: bool = False
     bundle: str = ""
+    """The bundle that an installation or an upgrade loads first; empty: the images are there."""
+    bundle_unsigned: bool = False
+    """Accept a bundle that nobody trusted has signed."""
     values: tuple[str, ...] = VALUES_FILES
     """Merged in this order; those that do not exist are left out."""
     rehearsal: bool = False

@@ -1,0 +1,64 @@
+"""A bundle at hand: its archive, what is in it, and whether it may be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from sensei_tui.bundle.archive import Archive, open_archive
+from sensei_tui.bundle.contents import SUMS, Contents, read_contents
+from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.oci import Document, digest_of
+from sensei_tui.bundle.signed import NotTrusted, Seal, seal_of
+from sensei_tui.bundle.sshsig import allowed_signers
+from sensei_tui.bundle.verify import documents, lacking
+
+_NAMED = 5
+
+
+@dataclass
+class Bundle:
+    """An open bundle. Only its head has been read."""
+
+    archive: Archive
+    contents: Contents
+
+    @classmethod
+    def open(cls, path: Path) -> Bundle:
+        """Raises NoBundle, BadBundle, NewerBundle."""
+        archive = open_archive(path)
+        return cls(archive, read_contents(archive))
+
+    @property
+    def path(self) -> Path:
+        """Of the file, or the directory."""
+        return self.archive.path
+
+    @cached_property
+    def digest(self) -> str:
+        """Of SHA256SUMS, which names everything else: what a plan remembers of a bundle."""
+        return digest_of(self.archive.text(SUMS))
+
+    @cached_property
+    def documents(self) -> dict[str, Document]:
+        """Every manifest. Raises BadBundle where one is not what its digest says, or a blob is missing."""
+        found = documents(self.archive, self.contents)
+        problems = list(lacking(self.archive, self.contents, found))
+        if problems:
+            more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+            raise BadBundle(
+                "The bundle is not whole.", where=str(self.path), why="; ".join(problems[:_NAMED]) + more,
+                remedy="Copy it again from its source.",
+            )  # fmt: skip
+        return found
+
+    def seal(self, keys: Path | None, now: datetime, *, allow_unsigned: bool) -> tuple[Seal | None, str]:
+        """Who signed it; or None and why, where that is accepted. Raises NotTrusted, BadSignature, BadKey."""
+        try:
+            return seal_of(self.archive, self.contents, allowed_signers(keys) if keys else (), now), ""
+        except NotTrusted as error:
+            if not allow_unsigned:
+                raise
+            return None, f"{error.what} {error.why}".strip()

@@ -1,0 +1,68 @@
+"""A bundle becomes a site's: its charts, its version, and what the next run loads."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+from sensei_tui.base.paths import write_atomic
+from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.oci import digest_of
+from sensei_tui.bundle.opened import Bundle
+from sensei_tui.bundle.verify import sums
+from sensei_tui.registry.reference import Place
+from sensei_tui.site.charts import CHARTS
+from sensei_tui.site.site import Site
+
+CHART_MAX = 16 << 20
+"""Bytes of a chart unpacked; Helm itself takes 100 MiB, ours have some 300 KiB."""
+
+
+def adopt(site: Site, bundle: Bundle, *, registry: str | None, keys: Path | None, unsigned: bool) -> dict[str, str]:
+    """Write the charts, then site.yaml. Returns what is so now. Raises BadBundle, BadReference, OSError."""
+    place = str(Place.parse(registry)) if registry else site.config.registry
+    _charts(site, bundle)
+    if keys is not None and keys.resolve() != (site.root / "trusted-keys").resolve():
+        write_atomic(site.root / "trusted-keys", keys.read_bytes(), mode=0o644)
+    site.configure(
+        version=bundle.contents.version, bundle=str(bundle.path.resolve()), registry=place, bundle_unsigned=unsigned
+    )
+    charts = ", ".join(f"{item.name} {item.version}" for item in bundle.contents.charts)
+    return {"version": bundle.contents.version, "charts": charts, "bundle": str(bundle.path), "registry": place or "-"}
+
+
+def _charts(site: Site, bundle: Bundle) -> None:
+    """All of them beside the old ones, then in their place."""
+    target = site.root / "charts"
+    with tempfile.TemporaryDirectory(prefix=".charts-", dir=site.root) as made:
+        for name in CHARTS.values():
+            _unpack(bundle, name, Path(made))
+        old = Path(made) / "old"
+        if target.exists():
+            target.rename(old)
+        fresh = Path(made) / "new"
+        fresh.mkdir()
+        for name in CHARTS.values():
+            shutil.move(Path(made) / name, fresh / name)
+        fresh.rename(target)
+
+
+def _unpack(bundle: Bundle, name: str, directory: Path) -> None:
+    chart = next((item for item in bundle.contents.charts if item.name == name), None)
+    if chart is None:
+        raise BadBundle(f"The bundle has no chart {name}.", where=str(bundle.path))
+    content = bundle.archive.text(chart.file, CHART_MAX)
+    where = f"{bundle.path}: {chart.file}"
+    if digest_of(content) != f"sha256:{sums(bundle.archive)[chart.file]}":
+        raise BadBundle("The bundle is damaged.", where=where, why="its content is not what its checksum says")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as tar:
+            files = [item for item in tar if item.isreg() and item.name.startswith(f"{name}/")]
+            if sum(item.size for item in files) > CHART_MAX:
+                raise BadBundle("A chart of the bundle is larger than it can be.", where=where)
+            tar.extractall(directory, files, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise BadBundle("A chart of the bundle can't be unpacked.", where=where, why=str(error)) from None

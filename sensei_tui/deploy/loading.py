@@ -1,0 +1,251 @@
+"""The steps that bring a bundle into the site's registry, and prove that all is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sensei_tui.base import clock
+from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
+from sensei_tui.base.text import bytes_si, plural
+from sensei_tui.base.throughput import Throughput
+from sensei_tui.bundle.load import Loader, Tally, Target, target_of
+from sensei_tui.bundle.opened import Bundle
+from sensei_tui.deploy.prepare import TIMEOUT, digest
+from sensei_tui.deploy.world import World
+from sensei_tui.helm.images import Pulled, needed
+from sensei_tui.registry.client import Registry
+from sensei_tui.registry.credentials import Keyring
+from sensei_tui.registry.reference import Place, Reference
+from sensei_tui.runs.context import StepContext
+from sensei_tui.runs.model import Plan, PlannedStep
+from sensei_tui.site.site import Site
+from sensei_tui.site.target import target_name
+
+KIND = "load"
+RATE = 100_000_000
+"""Bytes a second by which a plan guesses how long a load takes: a network of 1 Gbit/s. Only the bar depends on it."""
+_NAMED = 5
+Names = Mapping[tuple[str, str], str]
+"""Repository and version -> digest."""
+
+
+class WrongBundle(UsageError):
+    """The bundle is for another version, or the site's values take the images from elsewhere."""
+
+    code = "wrong-bundle"
+    exit_code = ExitCode.FINDING
+
+
+class ImagesMissing(SenseiError):
+    """The registry has not all that the charts need."""
+
+    code = "images-missing"
+    exit_code = ExitCode.FINDING
+
+
+def plan_load(site: Site, *, timeout: float = TIMEOUT) -> Plan:
+    """The site's bundle into its registry. Raises NoBundle, BadBundle, UsageError where the site names neither."""
+    target = target_name(site)
+    found = bundle_of(site)
+    steps = bundle_steps(site, target)
+    changes = (f"{plural(len(found.contents.items), 'image or artifact', 'images and artifacts')} in {place_of(site)}",)
+    return Plan(
+        kind=KIND, site=site.config.name, target=target, namespace=site.config.namespace,
+        version=found.contents.version, created=clock.stamp(), steps=tuple(steps), changes=changes,
+        parameters={"timeout": timeout, "bundle": found.digest},
+    )  # fmt: skip
+
+
+def bundle_steps(site: Site, target: str) -> list[PlannedStep]:
+    """None where the site names no bundle. Raises NoBundle, BadBundle, UsageError."""
+    if not site.config.bundle:
+        return []
+    found = bundle_of(site)
+    what = plural(len(found.contents.items), "image or artifact", "images and artifacts")
+    told = [
+        ("bundle", "Verify the bundle", f"{found.path.name}: version, signature, every manifest", 2.0),
+        ("load", "Load the bundle", f"{what}, {bytes_si(found.contents.size)} into {place_of(site)}",
+         found.contents.size / RATE),
+        ("images", "Prove the images", "every image of the rendered charts is there, by digest", 3.0),
+    ]  # fmt: skip
+    inputs = digest(found.digest, str(place_of(site)), target)
+    return [
+        PlannedStep(id=id, title=title, detail=detail, inputs=inputs, seconds=2.0 if site.config.rehearsal else seconds)
+        for id, title, detail, seconds in told
+    ]
+
+
+def bundle_of(site: Site) -> Bundle:
+    """Raises NoBundle, BadBundle, UsageError."""
+    if not site.config.bundle:
+        raise UsageError(
+            "The site names no bundle.", where=str(site.root / "site.yaml"), remedy="Name it: sensei bundle use FILE"
+        )
+    return Bundle.open(site.root / Path(site.config.bundle).expanduser())
+
+
+def place_of(site: Site) -> Place:
+    """The site's registry. Raises UsageError, BadReference."""
+    if not site.config.registry:
+        raise UsageError(
+            "The site names no registry.", where=str(site.root / "site.yaml"),
+            remedy="Name it: sensei site set --registry HOST[/PREFIX]",
+        )  # fmt: skip
+    return Place.parse(site.config.registry)
+
+
+def keys_of(site: Site) -> Path | None:
+    """The site's trusted keys, where it has any."""
+    file = site.root / "trusted-keys"
+    return file if file.exists() else None
+
+
+def registry_of(site: Site) -> Registry:
+    """Does not touch the network. Raises UsageError."""
+    config = site.config
+    ca = site.root / Path(config.registry_ca).expanduser() if config.registry_ca else None
+    return Registry(place_of(site), ca=ca, plain=config.registry_plain_http, credentials=Keyring())
+
+
+@dataclass
+class _OfBundle:
+    spec: PlannedStep
+    world: World
+
+    def is_done(self, context: StepContext) -> bool:
+        return False
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """As planned. Raises WrongBundle where the file changed, NoBundle, BadBundle."""
+        found, site = bundle_of(self.world.site), self.world.site
+        if digest(found.digest, str(place_of(site)), self.world.plan.target) != self.spec.inputs:
+            raise WrongBundle(
+                "The bundle is another one than was planned.", where=str(found.path),
+                remedy="Make a new plan: what is done already is not done again.",
+            )  # fmt: skip
+        return found
+
+
+@dataclass
+class VerifyBundle(_OfBundle):
+    """The bundle is of the site's version, signed by somebody whom the site trusts, and whole."""
+
+    def do(self, context: StepContext) -> str:
+        site, contents = self.world.site, self.bundle.contents
+        if contents.version != site.config.version:
+            raise WrongBundle(
+                f"The bundle is of version {contents.version}, the site is for {site.config.version}.",
+                where=str(self.bundle.path), remedy="Take it with its charts: sensei bundle use FILE",
+            )  # fmt: skip
+        self._check_names(context)
+        seal, why = self.bundle.seal(keys_of(site), clock.now(), allow_unsigned=site.config.bundle_unsigned)
+        for text in (*(seal.warnings if seal else ()), *([why] if why else [])):
+            context.log("runner", f"warn: {text}")
+        count = len(self.bundle.documents)
+        signed = f"signed by {seal.signer}" if seal else "not signed, which the site accepts"
+        return f"version {contents.version}, {signed}, {plural(count, 'manifest')} as they should be"
+
+    def _check_names(self, context: StepContext) -> None:
+        """Before anything is sent: afterwards it would be in vain."""
+        site, place = self.world.site, place_of(self.world.site)
+        pulled = needed(self.world.prepared.values.tree, site)
+        _look_for_strangers(context, pulled, [item for item in pulled if _is_of(item, place)], place)
+
+
+@dataclass
+class LoadBundle(_OfBundle):
+    """Every blob that the registry lacks, then the manifests. What is there is not sent again."""
+
+    def do(self, context: StepContext) -> str:
+        if self.world.site.config.rehearsal:
+            size = bytes_si(self.bundle.contents.size)
+            return f"a rehearsal sends nothing; up to {size} would go to {place_of(self.world.site)}"
+        meter = Throughput()
+
+        def told(tally: Tally) -> None:
+            meter.set(tally.done, tally.total)
+            context.progress(tally.done, tally.total, "bytes", meter.text())
+
+        with registry_of(self.world.site) as registry:
+            registry.ping()
+            loader = Loader([self.bundle.archive], self.bundle.contents, self.bundle.documents, registry, told)
+            with context.stop.calling(loader.stop.set):
+                tally = loader.run()
+        images = plural(tally.images, "image or artifact", "images and artifacts")
+        return f"{images}, {tally.images_there} were there; {bytes_si(tally.sent)} sent"
+
+
+@dataclass
+class ProveImages(_OfBundle):
+    """What the charts will pull is in the registry, with the content that the bundle has under that name."""
+
+    def do(self, context: StepContext) -> str:
+        site, place = self.world.site, place_of(self.world.site)
+        pulled = needed(self.world.prepared.values.tree, site)
+        mine = [item for item in pulled if _is_of(item, place)]
+        carried = {(target.repository, target.version): target.item.digest for target in self._targets(place)}
+        there = carried if site.config.rehearsal else self._there(context, mine)
+        missing = [text for item in mine if (text := _wrong(item, carried, there))]
+        if missing:
+            raise _missing(missing, place)
+        return f"{plural(len(mine), 'image')} of the charts, each by its digest"
+
+    def _targets(self, place: Place) -> list[Target]:
+        return [target_of(item, place) for item in self.bundle.contents.items]
+
+    def _there(self, context: StepContext, items: list[Pulled]) -> dict[tuple[str, str], str]:
+        """Digests of what the registry has."""
+        found: dict[tuple[str, str], str] = {}
+        with registry_of(self.world.site) as registry:
+            for number, item in enumerate(items):
+                context.check()
+                context.progress(number, len(items), "images", item.name)
+                name = _name(item)
+                if digest := registry.has_manifest(*name):
+                    found[name] = digest
+        return found
+
+
+def _name(item: Pulled) -> tuple[str, str]:
+    reference = Reference.parse(item.name)
+    return reference.path, reference.version
+
+
+def _is_of(item: Pulled, place: Place) -> bool:
+    reference = Reference.parse(item.name)
+    return reference.host == place.host and reference.path.startswith(f"{place.prefix}/" if place.prefix else "")
+
+
+def _look_for_strangers(
+    context: StepContext, pulled: tuple[Pulled, ...], mine: list[Pulled], place: Place
+) -> None:  # fmt: skip
+    """Names that are not of this registry: a mistake where all are, otherwise something to be told."""
+    if pulled and not mine:
+        raise WrongBundle(
+            f"The values take no image from {place}.", where="global.imageRegistry",
+            why=f"they take {pulled[0].name}", remedy=f"sensei config set global.imageRegistry {place}",
+        )  # fmt: skip
+    for item in pulled:
+        if item not in mine:
+            context.log("runner", f"warn: {item.name} is not from {place}: whether it is there was not asked")
+
+
+def _wrong(item: Pulled, carried: Names, there: Names) -> str:
+    name = _name(item)
+    if name not in there:
+        return f"{item.name} is not there"
+    wanted = carried.get(name, there[name])
+    return "" if there[name] == wanted else f"{item.name} is {there[name]}, the bundle has {wanted}"
+
+
+def _missing(found: list[str], place: Place) -> ImagesMissing:
+    more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return ImagesMissing(
+        f"Of what the charts need, {plural(len(found), 'image')} is not there as it should be.", where=str(place),
+        why="; ".join(found[:_NAMED]) + more,
+        remedy="Have the bundle made with this site's values: sensei bundle create -f VALUES",
+    )  # fmt: skip
