@@ -1,0 +1,92 @@
+"""A bundle in a site: rehearsed, and into a real registry, as a run and as the beginning of an installation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sensei_tui.helm.images import needed
+from sensei_tui.runs.model import RunState
+from tests.bundle.images import LayoutMaker
+from tests.e2e.rehearsed import rehearsed
+from tests.e2e.sites import SiteUnderTest
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All images of the charts' defaults, small ones."""
+    made = LayoutMaker(tmp_path_factory.mktemp("images") / "layout")
+    base = made.layer(100_000)
+    for item in needed({}):
+        made.name(made.manifest([base, made.layer(10_000)]), item.name)
+    return made.done()
+
+
+@pytest.fixture
+def site(tmp_path: Path, layout: Path) -> SiteUnderTest:
+    """A site without a cluster, and beside it a bundle of its images."""
+    from sensei_tui.site.new import create_site
+
+    found = SiteUnderTest(create_site(tmp_path / "site", name="test"))
+    found.sensei("bundle", "create", "--images-from", f"oci:{layout}", "--output", str(bundle_of(found)))
+    return found
+
+
+def bundle_of(found: SiteUnderTest) -> Path:
+    return found.site.root.parent / "bundle.tar.gz"
+
+
+def use(found: SiteUnderTest, *more: str) -> str:
+    place = ("--registry", "registry.lan/sensei")
+    return found.sensei("bundle", "use", str(bundle_of(found)), *place, "--allow-unsigned", *more)
+
+
+def test_a_rehearsal_proves_the_bundle_and_sends_nothing(tmp_path: Path, layout: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        found.sensei("bundle", "create", "--images-from", f"oci:{layout}", "--output", str(bundle_of(found)))
+        use(found)
+        found.sensei("config", "set", "global.imageRegistry", "registry.lan/sensei")
+        steps = [item["id"] for item in json.loads(found.sensei("install", "--plan-only", "-o", "json"))["steps"]]
+        assert steps[:5] == ["site", "preflight", "bundle", "load", "images"]
+        said = found.sensei("install", "--yes")
+        assert "a rehearsal sends nothing" in said
+        assert "images of the charts, each by its digest" in said
+        assert found.run().view().state is RunState.DONE
+
+
+def test_values_that_take_their_images_elsewhere_are_found_before_anything_is_sent(site: SiteUnderTest) -> None:
+    use(site)
+    said = site.sensei("bundle", "load", "--yes", code=3)
+    assert "The values take no image from registry.lan/sensei." in said
+    assert "sensei config set global.imageRegistry registry.lan/sensei" in said
+    assert next(step.id for step in site.run().view().steps if step.state == "FAIL") == "bundle"
+
+
+def test_an_image_that_the_bundle_lacks_is_named(site: SiteUnderTest, tmp_path: Path, layout: Path) -> None:
+    with rehearsed(tmp_path / "rehearsed") as found:
+        bundle_of(site).rename(bundle_of(found))
+        use(found)
+        found.sensei("config", "set", "global.imageRegistry", "registry.lan/sensei")
+        found.sensei("config", "set", "redis.image.tag", "9.9.9")
+        said = found.sensei("bundle", "load", "--yes", code=3)
+        assert "registry.lan/sensei/valkey/valkey:9.9.9 is not there" in said
+        assert found.run().view().error["code"] == "images-missing"
+
+
+def test_a_bundle_of_nobody_is_not_taken(site: SiteUnderTest) -> None:
+    said = site.sensei("bundle", "use", str(bundle_of(site)), code=1)
+    assert "The bundle is not signed." in said
+    assert not (site.site.root / "charts").exists()
+    assert "The site names no bundle." in site.sensei("bundle", "load", "--yes", code=2)
+
+
+def test_its_charts_and_its_version_become_the_sites(site: SiteUnderTest) -> None:
+    use(site)
+    shown = json.loads(site.sensei("site", "show", "-o", "json"))
+    assert (shown["version"], shown["registry"], shown["bundle_unsigned"]) == ("1.0.0", "registry.lan/sensei", True)
+    assert (site.site.root / "charts" / "sensei-full" / "Chart.yaml").is_file()
+    site.sensei("site", "set", "--version", "2.0.0")
+    site.sensei("config", "set", "global.imageRegistry", "registry.lan/sensei")
+    assert "The bundle is of version 1.0.0, the site is for 2.0.0." in site.sensei("bundle", "load", "--yes", code=3)
