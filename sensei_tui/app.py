@@ -61,7 +61,7 @@ class SenseiApp(TerminalApp):
     ENABLE_COMMAND_PALETTE = False
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "home": HomeScreen,
-        **{name: later(name) for name in ("configure", "preflight", "deploy", "health", "history")},
+        **{name: later(name) for name in ("configure", "preflight", "deploy", "health", "history", "bundle")},
     }
     DEFAULT_MODE = "home"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]

@@ -6,6 +6,7 @@ What the cluster itself says (nodes, health) comes from the cluster store and is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -171,7 +172,7 @@ class _Home:
         rows = {
             "configure": ("Configure", *self._configure()), "preflight": ("Preflight", *self._preflight()),
             "deploy": ("Deploy", *self._deploy()), "health": ("Health", *self._health()),
-            "history": ("History", *self._history()),
+            "history": ("History", *self._history()), "bundle": ("Bundle", *self._bundle()),
         }  # fmt: skip
         return tuple(
             GuidedStep(key=key, title=title, word=word, text=text) for key, (title, word, text) in rows.items()
@@ -216,6 +217,14 @@ class _Home:
         if last is None:
             return "-", "no runs"
         return "-", f"{plural(len(self.runs), 'run')}; the last: {last.kind} {last.state}, {_ago(last.started)}"
+
+    def _bundle(self) -> tuple[str, str]:
+        """Without reading it: it may lie on a slow medium."""
+        named = self.site.config.bundle
+        if not named:
+            return "-", "none: images come from the registries in their names"
+        file = self.site.root / Path(named).expanduser()
+        return ("ok", file.name) if file.exists() else ("FAIL", f"{file} is not there")
 
     def _facts(self) -> tuple[tuple[str, str], ...]:
         return (("Licence", _licence(self.config.values)), ("Site", str(self.site.root)))

@@ -32,7 +32,7 @@ CONNECT = 10.0
 """Seconds that the first page waits for the cluster's picture; later it is shown when the page is shown again."""
 PATIENCE = 1.0
 """Seconds of work before it is said what is waited for, and between two lines of progress."""
-PAGES = ("home", "configure", "preflight", "deploy", "health", "history")
+PAGES = ("home", "configure", "preflight", "deploy", "health", "history", "bundle")
 
 
 class Goto(Exception):

@@ -32,11 +32,12 @@ class HomeScreen(SenseiScreen):
     TOPICS = frozenset({Topic.OVERVIEW, Topic.CLUSTER, Topic.RUN, Topic.REPORT})
     BINDINGS = [
         Binding("enter", "open", "open", id="home.open"),
-        Binding("1", "app.go('configure')", "go", key_display="1-5", id="home.go"),
+        Binding("1", "app.go('configure')", "go", key_display="1-6", id="home.go"),
         Binding("2", "app.go('preflight')", "preflight", show=False),
         Binding("3", "app.go('deploy')", "deploy", show=False),
         Binding("4", "app.go('health')", "health", show=False),
         Binding("5", "app.go('history')", "history", show=False),
+        Binding("6", "app.go('bundle')", "bundle", show=False),
         Binding("r", "rehearse", "rehearse", id="home.rehearse"),
         Binding("K", "kubeconfig", "kubeconfig", id="home.kubeconfig"),
         Binding("p", "app.profile", "profile", id="profile"),

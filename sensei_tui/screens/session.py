@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sensei_tui.cluster.snapshot import Snapshot
     from sensei_tui.cluster.store import ClusterStore
     from sensei_tui.cluster.target import Target
+    from sensei_tui.deploy.bundle_view import BundleView
     from sensei_tui.deploy.overview import Overview
     from sensei_tui.health.model import Health
     from sensei_tui.preflight.model import Report
@@ -38,6 +39,7 @@ class Topic(StrEnum):
     CLUSTER = "cluster"
     REPORT = "report"
     PLAN = "plan"
+    BUNDLE = "bundle"
 
 
 class Session:
@@ -53,6 +55,11 @@ class Session:
         """Progress of a preflight that is running, in words."""
         self.plan: Plan | None = None
         self.runs: tuple[RunSummary, ...] = ()
+        self.bundle: BundleView | None = None
+        self.verifying = ""
+        """Progress of a bundle that is being read, in words."""
+        self.verified = ""
+        """What came of it."""
         self.snapshot: Snapshot | None = None
         self.health: Health | None = None
         self.trouble = ""
@@ -272,9 +279,72 @@ class Session:
             found = [item for item in backups(cluster) if item.get("complete")]
         return [(LATEST, f"{LATEST}: the newest complete one"), *((item["name"], backup_text(item)) for item in found)]
 
+    def read_bundle(self) -> None:
+        """What the site's bundle is now."""
+        from sensei_tui.deploy.bundle_view import bundle_view
+
+        self.bundle = bundle_view(self.site)
+        self.announce(Topic.BUNDLE)
+
+    def why_not_trusted(self, file: Path) -> str:
+        """Why nobody whom the site trusts vouches for this bundle; empty where somebody does. Raises SenseiError."""
+        from sensei_tui.base import clock
+        from sensei_tui.bundle.opened import Bundle
+        from sensei_tui.deploy.loading import keys_of
+
+        return Bundle.open(file).seal(keys_of(self.site), clock.now(), allow_unsigned=True)[1]
+
+    def use_bundle(self, file: Path, *, unsigned: bool) -> None:
+        """Make it the site's. Raises SenseiError."""
+        from sensei_tui.bundle.opened import Bundle
+        from sensei_tui.deploy.adopt import adopt
+
+        adopt(self.site, Bundle.open(file), registry=None, keys=None, unsigned=unsigned)
+        self._reopened()
+
+    def set_registry(self, place: str) -> None:
+        """Where the site's images are. Raises BadReference, UsageError."""
+        from sensei_tui.registry.reference import Place
+
+        self.site.configure(registry=str(Place.parse(place)))
+        self._reopened()
+
+    def _reopened(self) -> None:
+        from sensei_tui.site.site import Site
+
+        self.site, self.verified = Site.open(self.site.root), ""
+        self.read_bundle()
+        self.refresh()
+
+    def verify_bundle(self) -> None:
+        """Read every byte of it; how far that is, is told. Raises SenseiError."""
+        from sensei_tui.base.throughput import Throughput
+        from sensei_tui.bundle.verify import check_files, sums
+        from sensei_tui.deploy.loading import bundle_of
+
+        found = bundle_of(self.site)
+        wanted = sums(found.archive)
+        meter = Throughput(sum(found.archive.entries[name].size for name in wanted))
+
+        def told(count: int) -> None:
+            before = self.verifying
+            meter.set(meter.done + count, meter.total)
+            self.verifying = f"verify {100 * meter.done // max(1, meter.total)} %"
+            if self.verifying != before:
+                self.announce(Topic.BUNDLE)
+
+        try:
+            problems = check_files(found.archive, wanted, told)
+            count = len(found.documents)
+            self.verified = problems[0] if problems else f"every byte, and {count} manifests, as they should be"
+        finally:
+            self.verifying = ""
+            self.announce(Topic.BUNDLE)
+
     def make_plan(self, kind: str = "install", revision: int = 0, backup: str = "") -> None:
         """Plan an install, upgrade, rollback, uninstall, backup or restore; nothing is changed."""
         from sensei_tui.deploy.backup import plan_backup, plan_restore
+        from sensei_tui.deploy.loading import plan_load
         from sensei_tui.deploy.plans import plan_install, plan_rollback, plan_upgrade
         from sensei_tui.deploy.uninstall import plan_uninstall
 
@@ -285,6 +355,8 @@ class Session:
             self.plan = plan_uninstall(self.site)
         elif kind == "upgrade":
             self.plan = plan_upgrade(self.site)
+        elif kind == "load":
+            self.plan = plan_load(self.site)
         elif kind == "backup":
             self.plan = plan_backup(self.site)
         elif kind == "restore":

@@ -12,7 +12,9 @@ from pathlib import Path
 import msgspec
 
 from sensei_tui.app import SenseiApp
+from sensei_tui.bundle.contents import Contents, Item
 from sensei_tui.cluster.target import Target
+from sensei_tui.deploy.bundle_view import BundleView, Judged
 from sensei_tui.deploy.overview import GuidedStep, Overview
 from sensei_tui.health.model import (
     ComponentHealth,
@@ -203,17 +205,17 @@ def report(state: str) -> Report | None:
 def overview(state: str) -> Overview:
     """What Home says."""
     words = {
-        "fresh": ("warn", "-", "-", "-", "-"),
-        "trouble": ("ok", "FAIL", "..", "warn", "-"),
-        "well": ("ok", "warn", "ok", "ok", "ok"),
+        "fresh": ("warn", "-", "-", "-", "-", "-"),
+        "trouble": ("ok", "FAIL", "..", "warn", "-", "FAIL"),
+        "well": ("ok", "warn", "ok", "ok", "ok", "ok"),
     }[state]
     texts = {
-        "fresh": ("the licence key is a placeholder", "not run", "no plan yet", "nothing deployed yet", "no runs"),
-        "trouble": ("values.yaml, license.yaml", "1 FAIL, 2 warn, 1 unknown", "run 0001, 7 of 9 steps", "see the run", "1 run"),
-        "well": ("values.yaml, license.yaml", "1 warn, 5 ok", "1.0.0 installed", "watching", "1 run"),
+        "fresh": ("the licence key is a placeholder", "not run", "no plan yet", "nothing deployed yet", "no runs", "none"),
+        "trouble": ("values.yaml, license.yaml", "1 FAIL, 2 warn, 1 unknown", "run 0001, 7 of 9 steps", "see the run", "1 run", "/media/bundle.tar.gz is not there"),
+        "well": ("values.yaml, license.yaml", "1 warn, 5 ok", "1.0.0 installed", "watching", "1 run", "sensei-bundle-1.0.0.tar.gz"),
     }[state]  # fmt: skip
-    keys = ("configure", "preflight", "deploy", "health", "history")
-    titles = ("Configure", "Preflight", "Deploy", "Health", "History")
+    keys = ("configure", "preflight", "deploy", "health", "history", "bundle")
+    titles = ("Configure", "Preflight", "Deploy", "Health", "History", "Bundle")
     steps = tuple(
         GuidedStep(key=key, title=title, word=word, text=text)
         for key, title, word, text in zip(keys, titles, words, texts, strict=True)
@@ -231,6 +233,40 @@ def overview(state: str) -> Overview:
     )  # fmt: skip
 
 
+def bundle(state: str) -> BundleView:
+    """What the Bundle screen says."""
+    if state == "fresh":
+        return BundleView()
+    path = "/media/bundle.tar.gz" if state == "trouble" else "/srv/sensei/sensei-bundle-1.0.0.tar.gz"
+    if state == "trouble":
+        return BundleView(
+            path=path,
+            registry="registry.lan/sensei",
+            error="The bundle is damaged. it ends after 1,048,576 of 5,696,922 bytes; 3 of 46 files are whole",
+        )
+    names = [(name, "image", 412_000_000) for name in ("amani", "control-plane", "data-plane", "kora", "maba", "probe")]
+    names += [("pattern-library", "artifact", 88_000_000), ("charts/sensei-full", "chart", 61_000)]
+    items = tuple(
+        Item(
+            name=f"registry.sensei.ai/sensei/{name}:1.0.0",
+            kind=kind,
+            digest="sha256:" + "5e" * 32,
+            media_type="application/vnd.oci.image.index.v1+json",
+            size=size,
+        )
+        for name, kind, size in names
+    )
+    contents = Contents(
+        version="1.0.0", created="2026-11-02T10:00:00Z", kubernetes=">=1.30.0-0", platforms=("linux/amd64",), charts=(),
+        items=items, blobs=59, size=3_038_000_000,
+    )  # fmt: skip
+    return BundleView(
+        path=path, registry="registry.lan/sensei", contents=contents, version=Judged("ok", "1.0.0, of 2026-11-02"),
+        signed=Judged("ok", "2026-11-03 by vendor@example.com"), complete=Judged("ok", "all 12 images of the charts with this site's values"),
+        takes="3.0 GB in the registry, 30s at 100 MB/s; less what is there",
+    )  # fmt: skip
+
+
 class PictureSession(Session):
     """A session whose data is given, not read."""
 
@@ -239,6 +275,7 @@ class PictureSession(Session):
         self._view = run(state)
         self.overview, self.report, self.health = overview(state), report(state), health(state)
         self.plan = plan() if state == "fresh" else None
+        self.bundle = bundle(state)
         done = RunState.DONE if state == "well" else RunState.RUNNING
         summary = RunSummary(
             id="0001", kind="install", version="1.0.0", state=done, started="2026-11-23T23:50:05.000Z", seconds=114,
@@ -260,6 +297,9 @@ class PictureSession(Session):
 
     def refresh(self) -> None:
         self.announce(Topic.OVERVIEW)
+
+    def read_bundle(self) -> None:
+        self.announce(Topic.BUNDLE)
 
     def follow(self, directory: object = None) -> None:
         self.announce(Topic.RUN)

@@ -24,6 +24,7 @@ SCREENS = {
     "deploy": ("3",),
     "health": ("4",),
     "history": ("5",),
+    "bundle": ("6",),
     "help": ("?",),
 }
 

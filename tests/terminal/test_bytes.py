@@ -13,8 +13,8 @@ from tests.terminal.play import FILLED, Play
 
 pytestmark = pytest.mark.e2e
 SCREENS = {"home": "What to do next", "configure": "Domain", "preflight": "cap.nodes", "deploy": "Not ready yet",
-           "health": "Workers", "history": "run 0001|0001"}  # fmt: skip
-KEYS = {"home": "", "configure": "1", "preflight": "2", "deploy": "3", "health": "4", "history": "5"}
+           "health": "Workers", "history": "run 0001|0001", "bundle": "Verified|not there|names no bundle|Signed|damaged"}  # fmt: skip
+KEYS = {"home": "", "configure": "1", "preflight": "2", "deploy": "3", "health": "4", "history": "5", "bundle": "6"}
 FIRST_PAINT, SWITCH, MOVE, CELL, LOG_LINE = 1400, 1500, 25, 15, 60
 TO_THE_SIDE = b"\x1b[16;"
 """The address of Health's detail, under the list."""

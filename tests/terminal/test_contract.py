@@ -141,7 +141,7 @@ def test_what_is_no_stream_of_textual_harms_nothing(junk: str) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("screen", ["home", "configure", "preflight", "deploy", "health", "history"])
+@pytest.mark.parametrize("screen", ["home", "configure", "preflight", "deploy", "health", "history", "bundle"])
 def test_the_terminal_shows_what_textuals_own_driver_shows(screen: str, tmp_path: Path) -> None:
     """The same console on two terminals, through Textual's driver and through ours."""
     seen = {}

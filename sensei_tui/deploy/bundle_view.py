@@ -1,0 +1,106 @@
+"""What the Bundle screen and `sensei bundle show` say of the site's bundle: a few kilobytes are read of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sensei_tui.base import clock
+from sensei_tui.base.errors import SenseiError
+from sensei_tui.base.text import bytes_si, plural
+from sensei_tui.bundle.contents import Contents
+from sensei_tui.bundle.opened import Bundle
+from sensei_tui.deploy.loading import RATE, bundle_of, keys_of, place_of
+from sensei_tui.helm.images import needed
+from sensei_tui.registry.reference import Place, Reference
+from sensei_tui.site.site import Site
+from sensei_tui.site.values import load_values
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """`ok`, `warn`, `FAIL` or `-`, and why."""
+
+    word: str
+    text: str
+
+
+NONE = Judged("-", "")
+
+
+class BundleView(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything is said in words; nothing here raises."""
+
+    path: str = ""
+    """Empty: the site names no bundle."""
+    registry: str = ""
+    error: str = ""
+    """Why the bundle can't be read."""
+    contents: Contents | None = None
+    version: Judged = NONE
+    """Whether it is the site's."""
+    signed: Judged = NONE
+    complete: Judged = NONE
+    """Whether it has every image of the charts with the site's values."""
+    takes: str = ""
+    """Space and time that a load takes at most."""
+
+
+def bundle_view(site: Site) -> BundleView:
+    """Needs neither the registry nor the cluster."""
+    config = site.config
+    if not config.bundle:
+        return BundleView(registry=config.registry)
+    try:
+        found = bundle_of(site)
+    except SenseiError as error:
+        return BundleView(path=config.bundle, registry=config.registry, error=_words(error))
+    contents = found.contents
+    seconds = clock.duration(contents.size / RATE)
+    return BundleView(
+        path=str(found.path), registry=config.registry, contents=contents, version=_version(site, contents),
+        signed=_signed(site, found), complete=_complete(site, contents),
+        takes=f"{bytes_si(contents.size)} in the registry, {seconds} at 100 MB/s; less what is there",
+    )  # fmt: skip
+
+
+def _version(site: Site, contents: Contents) -> Judged:
+    if contents.version != site.config.version:
+        return Judged("FAIL", f"{contents.version}; the site is for {site.config.version}")
+    return Judged("ok", f"{contents.version}, of {contents.created[:10]}")
+
+
+def _signed(site: Site, found: Bundle) -> Judged:
+    try:
+        seal, why = found.seal(keys_of(site), clock.now(), allow_unsigned=site.config.bundle_unsigned)
+    except SenseiError as error:
+        return Judged("FAIL", _words(error))
+    if seal is None:
+        return Judged("warn", f"{why} The site accepts that.")
+    age = f"{seal.when:%Y-%m-%d} by {seal.signer}"
+    return Judged("warn" if seal.warnings else "ok", "; ".join([age, *seal.warnings]))
+
+
+def _complete(site: Site, contents: Contents) -> Judged:
+    """By names: a site without a registry compares those that stand in the charts."""
+    try:
+        pulled = needed(load_values(site).tree, site)
+        place = place_of(site) if site.config.registry else None
+        carried = {_target(item.name, place) for item in contents.items}
+        missing = [item.name for item in pulled if _target(item.name, None) not in carried]
+    except SenseiError as error:
+        return Judged("?", _words(error))
+    if not missing:
+        return Judged("ok", f"all {plural(len(pulled), 'image')} of the charts with this site's values")
+    if len(missing) == len(pulled) and place:
+        return Judged("FAIL", f"the values take no image from {place}: set global.imageRegistry to it")
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return Judged("FAIL", f"it lacks {missing[0]}{more}")
+
+
+def _target(name: str, place: Place | None) -> str:
+    reference = Reference.parse(name)
+    moved = place.move(reference) if place else reference
+    return f"{moved.host}/{moved.path}@{moved.version}"
+
+
+def _words(error: SenseiError) -> str:
+    return f"{error.what} {error.why}".strip()

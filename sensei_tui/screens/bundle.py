@@ -1,0 +1,178 @@
+"""Bundle: what is in it, may it be used, and is everything there?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+
+from sensei_tui.base.text import bytes_si
+from sensei_tui.screens.base import SenseiScreen
+from sensei_tui.screens.session import Topic
+from sensei_tui.widgets.dialogs import Ask, Confirm, Pager, Text
+from sensei_tui.widgets.filter import FilterMixin
+from sensei_tui.widgets.lines import Line, cell, details, labelled, line, span, word
+from sensei_tui.widgets.rows import Row, Rows
+
+if TYPE_CHECKING:
+    from sensei_tui.bundle.contents import Item
+    from sensei_tui.deploy.bundle_view import BundleView
+
+USE = "Path of the bundle"
+USE_HINT = "A file, or the directory it was unpacked into. Its charts and its version become the site's."
+REGISTRY = "Registry of the site"
+REGISTRY_HINT = "HOST[:PORT][/PREFIX]. global.imageRegistry of the values must be the same."
+UNSIGNED = "Use it all the same?"
+
+
+class BundleScreen(FilterMixin, SenseiScreen):
+    """The site's bundle, its images, and the way to load it."""
+
+    NAME = "bundle"
+    TOPICS = frozenset({Topic.BUNDLE, Topic.OVERVIEW})
+    BINDINGS = [
+        Binding("enter", "detail", "detail", id="bundle.detail"),
+        Binding("l", "load", "load", id="bundle.load"),
+        Binding("v", "verify", "verify", id="bundle.verify"),
+        Binding("u", "use", "use another", id="bundle.use"),
+        Binding("g", "registry", "registry", id="bundle.registry"),
+        Binding("slash", "filter", "filter", id="filter", show=False),
+    ]
+
+    def body(self) -> ComposeResult:
+        yield Text([line("")], id="bundle-head")
+        yield Rows(id="items")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#items", Rows).focus()
+
+    def on_screen_resume(self) -> None:
+        """The file may have been put there meanwhile."""
+        super().on_screen_resume()
+        self.background(self.session.read_bundle, group="bundle")
+
+    def redraw(self) -> None:
+        view = self.session.bundle
+        self.tell("Bundle", *title(view), right=self.session.verifying)
+        self.query_one("#bundle-head", Text).tell(head(view, self.session.verified, self.size.width))
+        self.query_one("#items", Rows).set_rows(item_rows(view))
+
+    def _item(self) -> Item | None:
+        key = self.query_one("#items", Rows).cursor
+        contents = self.session.bundle.contents if self.session.bundle else None
+        return next((item for item in contents.items if item.name == key), None) if contents else None
+
+    @on(Rows.Chosen, "#items")
+    def action_detail(self) -> None:
+        """Everything about one image."""
+        if item := self._item():
+            self.app.push_screen(Pager(item.name, item_lines(item, self.size.width - 2)))
+
+    def action_load(self) -> None:
+        """Plan to load it; it starts only from the Deploy screen."""
+        self.background(lambda: self.session.make_plan("load"), lambda _: self.sensei.action_go("deploy"), group="plan")
+
+    def action_verify(self) -> None:
+        """Read every byte of it."""
+        if not self.session.verifying:
+            self.background(self.session.verify_bundle, group="verify")
+
+    def action_use(self) -> None:
+        """Name another bundle."""
+        value = self.session.bundle.path if self.session.bundle else ""
+        self.app.push_screen(Ask(USE, value=value, hint=USE_HINT, check=path_problem), self._look)
+
+    def _look(self, path: str | None) -> None:
+        if path:
+            file = Path(path).expanduser()
+            self.background(lambda: self.session.why_not_trusted(file), lambda why: self._ask(file, why), group="use")
+
+    def _ask(self, file: Path, why: str) -> None:
+        if not why:
+            self._use(file, unsigned=False)
+            return
+        question = Confirm(f"{why} {UNSIGNED}", "Nobody the site trusts says what is in it.", "use it", "leave it")
+        self.app.push_screen(question, lambda yes: self._use(file, unsigned=True) if yes else None)
+
+    def _use(self, file: Path, *, unsigned: bool) -> None:
+        self.background(lambda: self.session.use_bundle(file, unsigned=unsigned), group="use")
+
+    def action_registry(self) -> None:
+        """Name the registry."""
+        ask = Ask(REGISTRY, value=self.session.site.config.registry, hint=REGISTRY_HINT, check=place_problem)
+        self.app.push_screen(ask, self._set_registry)
+
+    def _set_registry(self, place: str | None) -> None:
+        if place:
+            self.background(lambda: self.session.set_registry(place), group="use")
+
+
+def title(view: BundleView | None) -> tuple[str, ...]:
+    """Parts of line 1."""
+    if view is None:
+        return ("reading",)
+    return (view.contents.version if view.contents else "none" if not view.path else "can't be read",)
+
+
+def head(view: BundleView | None, verified: str, width: int) -> list[Line]:
+    """What it is, and whether it may be used."""
+    if view is None:
+        return [line("")]
+    if not view.path:
+        text = "The site names no bundle: images are pulled from the registries in their names. Press u to name one."
+        return [line(""), *labelled("Bundle", text, width), line("")]
+    if view.error or view.contents is None:
+        return [
+            line(""),
+            *details([("File", view.path)], width),
+            *labelled("FAIL", view.error, width, role="fail"),
+            line(""),
+        ]
+    found = view.contents
+    judged = [("Version", view.version), ("Signed", view.signed), ("Images", view.complete)]
+    rows = [line(" ", cell(name, 10), word(each.word, 6), span(each.text)) for name, each in judged]
+    more = [("Holds", f"{bytes_si(found.size)} in {found.blobs} blobs, {', '.join(found.platforms)}"),
+            ("For", f"Kubernetes {found.kubernetes or 'any'}; from {found.upgrade_from or 'any version'}"),
+            ("Into", view.registry or "no registry is named: press g"), ("Load", view.takes)]  # fmt: skip
+    checked = [("Verified", verified)] if verified else []
+    return [line(""), *details([("File", view.path)], width), *rows, *details([*more, *checked], width), line("")]
+
+
+def item_rows(view: BundleView | None) -> list[Row]:
+    """`image  registry.sensei.ai/sensei/kora:1.0.0  412 MB`."""
+    items = view.contents.items if view and view.contents else ()
+    return [
+        Row(
+            item.name,
+            line(cell(item.kind, 9), cell(bytes_si(item.size), 10), span(item.name)),
+            f"{item.kind} {item.name}",
+        )
+        for item in items
+    ]
+
+
+def item_lines(item: Item, width: int) -> list[Line]:
+    """Everything about one."""
+    parts = [("name", item.name), ("kind", item.kind), ("digest", item.digest), ("type", item.media_type),
+             ("size", f"{item.size:,} bytes with all its layers"), ("for", ", ".join(item.used_by) or "-")]  # fmt: skip
+    return [line(""), *details([*parts, *([("cuda", item.cuda)] if item.cuda else [])], width)]
+
+
+def path_problem(path: str) -> str:
+    """Why this path will not do, or nothing."""
+    return "" if Path(path).expanduser().exists() else "There is no such file."
+
+
+def place_problem(text: str) -> str:
+    """Why this is no registry, or nothing."""
+    from sensei_tui.registry.reference import BadReference, Place
+
+    try:
+        Place.parse(text)
+    except BadReference as error:
+        return error.why or error.what
+    return ""
