@@ -161,7 +161,7 @@ class _Told(msgspec.Struct):
 
 
 _PARAMETER = re.compile(r'\s*([A-Za-z_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
-_SCHEME = re.compile(r"\s*([A-Za-z]+)(?:\s+|$)(?!=)")
+_SCHEME = re.compile(r"\s*([A-Za-z]+)(?:\s*,|\s*$|\s+)(?!=)")
 
 
 def challenges(values: Iterable[str]) -> list[Challenge]:

@@ -66,15 +66,16 @@ class RegistryError(SenseiError):
 
 
 class Unreachable(RegistryError):
-    """Nobody listens there, the name is unknown, or there is no way there."""
+    """Nobody listens there, or there is no way there: for a moment, if the registry or a switch starts again."""
 
     code = "registry-unreachable"
-
-
-class NotListening(Unreachable):
-    """The connection was refused: a registry that starts again does this for a moment."""
-
     tries = ALWAYS
+
+
+class UnknownName(Unreachable):
+    """The DNS does not know the name."""
+
+    tries = 1
 
 
 class TlsFailed(RegistryError):
@@ -246,7 +247,7 @@ def from_exception(asked: Asked, error: Exception, timeout: float) -> RegistryEr
         return _tls(asked, what, error)
     if isinstance(error, TimeoutError):
         remedy = "Check that the address is right, that no firewall drops the traffic, and how busy the registry is."
-        return Slow(asked, what, why=f"nothing happened for {timeout:g} seconds", remedy=remedy)
+        return Slow(asked, what, why=f"nothing happened for {timeout:.3g} seconds", remedy=remedy)
     if isinstance(error, OSError):
         return _socket(asked, what, error)
     if isinstance(error, BadStatusLine) and str(error).startswith(_ALERT):
@@ -278,10 +279,11 @@ def _tls(asked: Asked, what: str, error: ssl.SSLError) -> RegistryError:
 def _socket(asked: Asked, what: str, error: OSError) -> RegistryError:
     if isinstance(error, socket.gaierror):
         remedy = "Check the registry's name, and this host's DNS."
-        return Unreachable(asked, what, why="the registry's name cannot be resolved", remedy=remedy)
+        kind = Unreachable if error.errno == socket.EAI_AGAIN else UnknownName
+        return kind(asked, what, why="the registry's name cannot be resolved", remedy=remedy)
     if isinstance(error, ConnectionRefusedError):
         remedy = "Check that the registry runs, and its address and port."
-        return NotListening(asked, what, why="connection refused", remedy=remedy)
+        return Unreachable(asked, what, why="connection refused", remedy=remedy)
     if isinstance(error, ConnectionError | ssl.SSLError):
         return Lost(asked, what, why="the connection was cut", remedy="Look at the registry's own log; try again.")
     why = one_line(error.strerror or str(error)).lower() or "there is no way there"
