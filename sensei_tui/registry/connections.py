@@ -71,25 +71,29 @@ class Live:
         self.headers = response.headers
         self._pool, self._origin, self._connection, self._response = pool, origin, connection, response
         self._asked, self._whole = asked, whole
-        self.cut = False
-        """Whether the answer turned out to be cut off, where its length is not known beforehand."""
+        self._failed: RegistryError | None = None
 
     def read(self, count: int) -> bytes:
-        """Up to `count` bytes, none at the end or where the answer is cut off. Raises RegistryError."""
+        """`count` bytes, fewer only at the end or before a cut. Raises RegistryError once there are none before it."""
+        held = bytearray()
         try:
-            return self._response.read(count)
-        except http.client.IncompleteRead as error:
-            self.cut = True
-            return error.partial
+            # Not `read`: what it had got before a cut would be lost, and sent again.
+            while len(held) < count and (part := self._response.read1(count - len(held))):
+                held += part
         except (OSError, http.client.HTTPException) as error:
-            raise from_exception(self._asked, error, self._pool.timeout) from error
+            self._failed = from_exception(self._asked, error, self._pool.timeout)
+        if self._failed and not held:
+            raise self._failed
+        return bytes(held)
 
     def rest(self, limit: int = _DRAINED) -> bytes:
         """The body, up to `limit` bytes of it; the connection is kept if that was all of it. Raises RegistryError."""
         try:
             body = self.read(limit)
             length = self._response.getheader("Content-Length", "")
-            if self.cut or (length.isdecimal() and self._response.length and len(body) < limit):
+            if self._failed:
+                raise self._failed
+            if length.isdecimal() and self._response.length and len(body) < limit:
                 raise Lost(self._asked, "The registry's answer was cut off.", why="the connection was cut")
         except RegistryError:
             self.close()
@@ -99,7 +103,10 @@ class Live:
 
     def release(self) -> None:
         """Keep the connection if the answer is read to its end, otherwise close it."""
-        if self._response.isclosed() and self._whole and not self._response.will_close:
+        # Python before 3.13 does not close an answer of known length when `read1` has given the last of it.
+        done = self._response.isclosed() or self._response.length == 0
+        if done and self._whole and not self._response.will_close:
+            self._response.close()
             self._pool.keep(self._origin, self._connection)
         else:
             self.close()

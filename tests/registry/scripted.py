@@ -52,6 +52,8 @@ class Reply(NamedTuple):
     body: bytes = b""
     cut: bool = False
     """Hang up afterwards, with a reset."""
+    end: bool = False
+    """Hang up afterwards in the regular way."""
 
 
 Script = Callable[[Asked], Reply | None]
@@ -99,7 +101,7 @@ def scripted(script: Script) -> Iterator[Scripted]:
             if reply is None or reply.cut:
                 _reset(self.connection)
                 self.close_connection = True
-            elif asked._read < asked.length:
+            elif reply.end or asked._read < asked.length:
                 self.close_connection = True
 
         def _answer(self, reply: Reply) -> None:

@@ -276,7 +276,7 @@ class Content:
                 206 if first else 200,
                 {"Transfer-Encoding": "chunked", "Content-Length": ""},
                 _chunks(rest, self.cut),
-                cut=len(rest) > self.cut,
+                end=len(rest) > self.cut,
             )
         part = rest[: self.cut]
         if not self.ranges:
