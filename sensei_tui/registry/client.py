@@ -73,10 +73,11 @@ class Registry:
             raise NotFound(asked, "This is not a registry.", why="it does not know /v2/", status=404)
 
     def has_blob(self, repository: str, digest: str) -> int | None:
-        """The blob's bytes; None if the repository does not have it."""
+        """The blob's bytes; None if the repository does not have it (or the registry does not tell its size)."""
         call = self._call("HEAD", f"blobs/{digest}", "look for the blob", repository, digest, good=(200, 404))
         answer = self._requests.ask(call)
-        return int(answer.headers.get("Content-Length") or 0) if answer.status == 200 else None
+        told = answer.headers.get("Content-Length", "")
+        return int(told) if answer.status == 200 and told.isdecimal() else None
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
         """Have the blob of another repository here as well, without sending it. False if that is not possible."""

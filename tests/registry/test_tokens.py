@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -207,6 +208,26 @@ def test_a_token_that_never_does_ends() -> None:
 def test_what_is_no_token(body: bytes) -> None:
     with guarded(lambda _: Reply(200, body=body), refused) as server, pytest.raises(Unauthorized, match="no token"):
         server.client().tags("a")
+
+
+def test_a_token_server_is_trusted_by_the_same_authority(tmp_path: Path) -> None:
+    tokens = Tokens()
+    with scripted(tokens, tmp_path) as server:
+        challenge = f'Bearer realm="{server.url}/token"'
+        script: Script = lambda asked: OK if asked.login in ("Bearer token-1",) else refused(asked, challenge)  # noqa: E731
+        with scripted(script, tmp_path) as registry:
+            assert registry.client(LOGIN).tags("a") == ("1.0",)
+    assert [item.login for item in tokens.asked] == [BASIC]
+
+
+def test_a_login_is_not_shown_to_a_token_server_without_tls(tmp_path: Path) -> None:
+    tokens = Tokens()
+    with scripted(tokens) as server:
+        challenge = f'Bearer realm="{server.url}/token"'
+        guard = scripted(lambda asked: refused(asked, challenge), tmp_path)
+        with guard as registry, pytest.raises(Unauthorized, match="without TLS"):
+            registry.client(LOGIN).tags("a")
+    assert not tokens.asked
 
 
 def test_the_login_stays_here_when_a_blob_is_elsewhere() -> None:
