@@ -64,6 +64,17 @@ Script = Callable[[Asked], Reply | None]
 """None: hang up without an answer."""
 
 
+class InTurn:
+    """A script that answers one after the other; the last one again and again."""
+
+    def __init__(self, *replies: Reply | None) -> None:
+        self.replies = list(replies)
+
+    def __call__(self, asked: Asked) -> Reply | None:
+        asked.body()
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
+
 class Scripted:
     """The server, and what it was asked in order."""
 
