@@ -44,7 +44,7 @@ class Asked:
         """`registry.lan:5000/sensei/kora@sha256:...`."""
         path = f"{self.registry}/{self.repository}" if self.repository else self.registry
         mark = "@" if ":" in self.version else ":"
-        return f"{path}{mark}{self.version}" if self.version else path
+        return one_line(f"{path}{mark}{self.version}" if self.version else path)
 
 
 class RegistryError(SenseiError):
@@ -239,7 +239,7 @@ def _seconds(text: str) -> float:
 
 def from_exception(asked: Asked, error: Exception, timeout: float) -> RegistryError:
     """The error for what a socket, TLS or http.client raised. `timeout` in seconds."""
-    what = f"The registry could not be asked to {asked.doing}."
+    what = f"We could not {asked.doing}."
     if isinstance(error, ssl.SSLCertVerificationError):
         why, remedy = _certificate(error)
         return TlsFailed(asked, what, why=why, remedy=remedy)
