@@ -127,7 +127,7 @@ class Lied(RegistryError):
 
 
 class ServerFailed(RegistryError):
-    """429 and 5xx."""
+    """408, 429 and 5xx."""
 
     code = "registry-server"
     tries = ALWAYS
@@ -193,6 +193,8 @@ def _judged(asked: Asked, status: int, reason: str, message: str) -> _Judged:
         return Full, _full(status, reason, message), "See whether its disk is full, and its log; make room, try again."
     if status == 429:
         return ServerFailed, "", "It takes no more requests for now: try again later, or with fewer at once."
+    if status == 408:  # a proxy's, when what we read from came too slowly
+        return ServerFailed, "", "It waits too little for what we send: raise the time limit of the proxy before it."
     if status >= 500:
         return ServerFailed, "", "Look at the registry's own log, then try again."
     return _BY_STATUS.get(status, (Refused, "", ""))

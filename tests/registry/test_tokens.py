@@ -192,7 +192,7 @@ def test_an_identity_token_goes_in_a_form() -> None:
 def test_a_token_server_that_refuses_is_told_with_its_name() -> None:
     with guarded(lambda _: Reply(401), refused) as server, pytest.raises(Unauthorized) as caught:
         server.client(LOGIN).tags("a")
-    assert "given is not accepted" in caught.value.why
+    assert "the given login is not accepted" in caught.value.why
     assert caught.value.where.startswith("127.0.0.1:")
     assert "hidden-word" not in str(caught.value)
 

@@ -64,7 +64,7 @@ class Storage:
         return Reply(204 if asked.method == "GET" else 202, headers)
 
 
-@pytest.mark.parametrize("trouble", [Reply(503), Reply(500), Reply(502), Reply(429), None, Reply(200, {"Content-Length": "99"}, b"{", cut=True)])  # fmt: skip
+@pytest.mark.parametrize("trouble", [Reply(503), Reply(500), Reply(502), Reply(408), Reply(429), None, Reply(200, {"Content-Length": "99"}, b"{", cut=True)])  # fmt: skip
 def test_what_passes_is_tried_again(trouble: Reply | None) -> None:
     with scripted(InTurn(trouble, trouble, TAGS)) as server, server.client() as registry:
         assert registry.tags("a") == ("1.0",)
