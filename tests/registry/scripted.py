@@ -30,6 +30,8 @@ class Asked:
         self.query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         self.queries = parse_qs(parts.query)
         self.headers = handler.headers
+        self.line_from: int = handler.client_address[1]
+        """The port that the connection comes from: the same for all that is asked on one."""
         self.login = handler.headers.get("Authorization", "")
         self.length = int(handler.headers.get("Content-Length") or 0)
         self._handler = handler

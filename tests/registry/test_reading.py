@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -139,3 +140,29 @@ def test_the_registry_that_lists_referrers_itself_says_so() -> None:
     signature = Manifest.of(json.dumps({"subject": {"digest": HEX}}).encode(), MANIFEST)
     with scripted(InTurn(Reply(201, {"OCI-Subject": HEX}))) as server:
         assert server.client().put_manifest("a", signature.digest, signature)
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_a_connection_is_used_again(tmp_path: Path, secure: bool) -> None:
+    """After every kind of answer that was read to its end; not after one that was left in the middle."""
+    content = Sample(3_000_000).content
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+    def script(asked: Asked) -> Reply:
+        asked.body()
+        if asked.method == "POST":
+            return Reply(202, {"Location": "/u"})
+        if asked.method in ("PUT", "HEAD"):
+            return Reply(201 if asked.method == "PUT" else 404)
+        return Reply(200, body=b'{"tags": []}') if asked.path.endswith("list") else Reply(200, body=content)
+
+    with scripted(script, tmp_path if secure else None) as server, server.client() as registry:
+        registry.tags("a")
+        registry.has_blob("a", digest)
+        assert b"".join(registry.blob("a", digest)) == content
+        registry.upload("a", digest, len(content), lambda first: [content[first:]])
+        assert next(registry.blob("a", digest))
+        registry.tags("a")
+    lines = [item.line_from for item in server.asked]
+    assert len(set(lines[:-1])) == 1
+    assert lines[-1] != lines[0]
