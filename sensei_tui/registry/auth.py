@@ -114,7 +114,7 @@ class Auth:
 
     def _fetch(self, asked: Asked, challenge: Challenge, scopes: Scopes) -> _Token:
         realm = challenge.named["realm"]
-        about = Asked(urlsplit(realm).netloc or realm, "have a token", writing=False)
+        about = Asked(urlsplit(realm).netloc or realm, "get a token")
         if self._login and not self._plain and not realm.startswith("https://"):
             why = "its token server is asked without TLS, which would show the login to everybody"
             raise Unauthorized(asked, f"The registry did not let us {asked.doing}.", why=why)
@@ -161,7 +161,7 @@ class _Told(msgspec.Struct):
 
 
 _PARAMETER = re.compile(r'\s*([A-Za-z_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
-_SCHEME = re.compile(r"\s*([A-Za-z]+)(?:\s+|$)(?!=)")
+_SCHEME = re.compile(r"\s*([A-Za-z]+)(?:\s*,|\s*$|\s+)(?!=)")
 
 
 def challenges(values: Iterable[str]) -> list[Challenge]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -25,7 +25,7 @@ from sensei_tui.registry.manifests import (
     own_type,
 )  # fmt: skip
 from sensei_tui.registry.patience import Patience
-from sensei_tui.registry.reference import HUB, Place, is_digest
+from sensei_tui.registry.reference import HUB, Place, digest_of, is_digest
 from sensei_tui.registry.requests import Answer, Call, Requests
 from sensei_tui.registry.uploads import Blob, Read, Upload
 
@@ -40,17 +40,19 @@ class Registry:
     """One registry. Any thread; every thread that asks at the same time has a connection of its own.
 
     `repository` is always the whole path, with the place's prefix (`Reference.path`, `Place.repository`).
-    Every method raises RegistryError, and CredentialsError where a login has to be looked for and can't be.
+    Every method raises RegistryError, CredentialsError where a login has to be looked for and can't be, and
+    BadReference for what should be a digest and is none.
     """
 
     def __init__(
         self, place: Place, *, ca: Path | None = None, plain: bool = False, credentials: Login | Keyring | None = None,
-        timeout: float = TIMEOUT, patience: Patience | None = None,
+        timeout: float = TIMEOUT, patience: Patience | None = None, environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        """`plain`: plain HTTP. `timeout`: seconds without a byte. Does not touch the network. Raises UsageError."""
+        """`plain`: plain HTTP. `timeout`: seconds without a byte. `environment`: where the proxy is named, this
+        process's own if not given. Does not touch the network. Raises UsageError."""
         self.place = place
         server = _HUB_SERVER if place.host == HUB else place.host
-        connections = Connections(trust(ca), timeout)
+        connections = Connections(trust(ca), timeout, environment)
         auth = Auth(place, connections, credentials, plain=plain)
         root = f"{'http' if plain else 'https'}://{server}"
         self._requests = Requests(root, connections, auth, patience or Patience())
@@ -67,20 +69,23 @@ class Registry:
 
     def ping(self) -> None:
         """Whether it is a registry and takes our login. One try, so that a wrong address is told at once."""
-        answer = self._requests.once(self._call("GET", "", "be asked for its version", good=(200, 404)))
+        answer = self._requests.once(self._call("GET", "", "ask for its version", good=(200, 404)))
         if answer.status == 404:
-            asked = Asked(self._requests.registry, "be asked for its version")
+            asked = Asked(self._requests.registry, "ask for its version")
             raise NotFound(asked, "This is not a registry.", why="it does not know /v2/", status=404)
 
     def has_blob(self, repository: str, digest: str) -> int | None:
-        """The blob's bytes; None if the repository does not have it."""
-        call = self._call("HEAD", f"blobs/{digest}", "look for the blob", repository, digest, good=(200, 404))
+        """The blob's bytes; None if the repository does not have it (or the registry does not tell its size)."""
+        call = self._call(
+            "HEAD", f"blobs/{digest_of(digest)}", "look for the blob", repository, digest, good=(200, 404)
+        )
         answer = self._requests.ask(call)
-        return int(answer.headers.get("Content-Length") or 0) if answer.status == 200 else None
+        told = answer.headers.get("Content-Length", "")
+        return int(told) if answer.status == 200 and told.isdecimal() else None
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
         """Have the blob of another repository here as well, without sending it. False if that is not possible."""
-        named = urlencode({"mount": digest, "from": source})
+        named = urlencode({"mount": digest_of(digest), "from": source})
         call = self._call(
             "POST", f"blobs/uploads/?{named}", f"take the blob over from {source}", repository, digest,
             good=(201, 202, 403, 404), push=True, also=source,
@@ -102,7 +107,7 @@ class Registry:
         one is asked for. `on_bytes` gets the bytes sent since the last call, less than none where some are sent again:
         their sum is where the upload stands. Also raises what reading raises.
         """
-        blob = Blob(repository, digest, size, read)
+        blob = Blob(repository, digest_of(digest), size, read)
         Upload(self._requests, blob, (scope(repository, push=True),), on_bytes).run()
 
     def blob(
@@ -112,13 +117,13 @@ class Registry:
 
         Read from 0 to the end it is checked: after the last block Lied is raised where the digest is another one.
         """
-        asked = Asked(self._requests.registry, "read the blob", repository, digest)
+        asked = Asked(self._requests.registry, "read the blob", repository, digest_of(digest))
         return Download(self._requests, asked, (scope(repository),), first, on_bytes).run()
 
     def manifest(self, repository: str, reference: str) -> Manifest:
         """A manifest or index by tag or digest. Raises NotFound, Lied."""
         call = self._call(
-            "GET", f"manifests/{reference}", "read the manifest", repository, reference,
+            "GET", _at(reference), "read the manifest", repository, reference,
             headers={"Accept": ", ".join(MANIFESTS)},
         )  # fmt: skip
         answer = self._requests.ask(call)
@@ -131,7 +136,7 @@ class Registry:
     def has_manifest(self, repository: str, reference: str) -> str | None:
         """The digest of the manifest that a tag or digest names; None if there is none."""
         call = self._call(
-            "HEAD", f"manifests/{reference}", "look for the manifest", repository, reference, good=(200, 404),
+            "HEAD", _at(reference), "look for the manifest", repository, reference, good=(200, 404),
             headers={"Accept": ", ".join(MANIFESTS)},
         )  # fmt: skip
         answer = self._requests.ask(call)
@@ -147,7 +152,7 @@ class Registry:
         caller (the tag `sha256-HEX` of the specification).
         """
         call = self._call(
-            "PUT", f"manifests/{reference}", "store the manifest", repository, reference, good=(201,), push=True,
+            "PUT", _at(reference), "store the manifest", repository, reference, good=(201,), push=True,
             headers={"Content-Type": manifest.media_type}, body=manifest.content,
         )  # fmt: skip
         answer = self._requests.ask(call)
@@ -164,7 +169,7 @@ class Registry:
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         """The signatures, SBOMs and other artifacts that name a manifest as their subject."""
-        call = self._call("GET", f"referrers/{digest}", "list the referrers", repository, digest)
+        call = self._call("GET", f"referrers/{digest_of(digest)}", "list the referrers", repository, digest)
         try:
             pages = [decoded(call.asked, answer.body, Index) for answer in self._pages(call)]
             return tuple(item for page in pages for item in page.manifests or ())
@@ -213,3 +218,7 @@ class Registry:
             method=method, url=f"/v2/{quote(repository)}/{path}" if repository else "/v2/", asked=asked,
             good=frozenset(good), scopes=scopes, headers=headers or {}, body=body,
         )  # fmt: skip
+
+
+def _at(reference: str) -> str:
+    return f"manifests/{quote(reference, safe=':')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import select
 import ssl
 import threading
@@ -13,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from sensei_tui.base.errors import UsageError
 from sensei_tui.registry.errors import Asked, Lost, RegistryError, from_exception
+from sensei_tui.registry.proxies import Proxy, proxy_for
 
 BLOCK = 1 << 20
 """Bytes sent or read at once: larger ones bring nothing, smaller ones cost CPU (measured with 64 KiB and 4 MiB)."""
@@ -71,25 +73,29 @@ class Live:
         self.headers = response.headers
         self._pool, self._origin, self._connection, self._response = pool, origin, connection, response
         self._asked, self._whole = asked, whole
-        self.cut = False
-        """Whether the answer turned out to be cut off, where its length is not known beforehand."""
+        self._failed: RegistryError | None = None
 
     def read(self, count: int) -> bytes:
-        """Up to `count` bytes, none at the end or where the answer is cut off. Raises RegistryError."""
+        """`count` bytes, fewer only at the end or before a cut. Raises RegistryError once there are none before it."""
+        held = bytearray()
         try:
-            return self._response.read(count)
-        except http.client.IncompleteRead as error:
-            self.cut = True
-            return error.partial
+            # Not `read`: what it had got before a cut would be lost, and sent again.
+            while len(held) < count and (part := self._response.read1(count - len(held))):
+                held += part
         except (OSError, http.client.HTTPException) as error:
-            raise from_exception(self._asked, error, self._pool.timeout) from error
+            self._failed = from_exception(self._asked, error, self._pool.timeout)
+        if self._failed and not held:
+            raise self._failed
+        return bytes(held)
 
     def rest(self, limit: int = _DRAINED) -> bytes:
         """The body, up to `limit` bytes of it; the connection is kept if that was all of it. Raises RegistryError."""
         try:
             body = self.read(limit)
             length = self._response.getheader("Content-Length", "")
-            if self.cut or (length.isdecimal() and self._response.length and len(body) < limit):
+            if self._failed:
+                raise self._failed
+            if length.isdecimal() and self._response.length and len(body) < limit:
                 raise Lost(self._asked, "The registry's answer was cut off.", why="the connection was cut")
         except RegistryError:
             self.close()
@@ -99,7 +105,10 @@ class Live:
 
     def release(self) -> None:
         """Keep the connection if the answer is read to its end, otherwise close it."""
-        if self._response.isclosed() and self._whole and not self._response.will_close:
+        # Python before 3.13 does not close an answer of known length when `read1` has given the last of it.
+        done = self._response.isclosed() or self._response.length == 0
+        if done and self._whole and not self._response.will_close:
+            self._response.close()
             self._pool.keep(self._origin, self._connection)
         else:
             self.close()
@@ -113,9 +122,11 @@ class Live:
 class Connections:
     """Any thread. A connection is used by one request at a time; idle ones wait for the next to the same host."""
 
-    def __init__(self, tls: ssl.SSLContext, timeout: float) -> None:
-        """`timeout`: seconds in which a connection, or the next byte of an answer, must come."""
+    def __init__(self, tls: ssl.SSLContext, timeout: float, environment: Mapping[str, str] | None = None) -> None:
+        """`timeout`: seconds in which a connection, or the next byte of an answer, must come. `environment` names
+        the proxy, if there is one."""
         self.timeout = timeout
+        self._environment = os.environ if environment is None else environment
         self._tls = tls
         self._idle: dict[Origin, list[http.client.HTTPConnection]] = {}
         self._lock = threading.Lock()
@@ -130,7 +141,7 @@ class Connections:
         origin, target = _split(asked, url)
         connection = self._take(origin)
         try:
-            self._ask(asked, connection, method, target, headers)
+            self._ask(asked, origin, connection, method, target, headers)
             whole = pieces is None or self._pour(asked, connection, pieces, on_bytes)
             response = self._answer(asked, connection, self.timeout + within)
         except BaseException:
@@ -169,14 +180,20 @@ class Connections:
             connection.close()
 
     def _new(self, origin: Origin) -> http.client.HTTPConnection:
-        if origin.secure:
-            return http.client.HTTPSConnection(
-                origin.host, origin.port, timeout=self.timeout, context=self._tls, blocksize=BLOCK
-            )
-        return http.client.HTTPConnection(origin.host, origin.port, timeout=self.timeout, blocksize=BLOCK)
+        if not origin.secure:
+            return http.client.HTTPConnection(origin.host, origin.port, timeout=self.timeout, blocksize=BLOCK)
+        proxy = self._proxy(origin)
+        host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
+        found = http.client.HTTPSConnection(host, port, timeout=self.timeout, context=self._tls, blocksize=BLOCK)
+        if proxy:
+            found.set_tunnel(origin.host, origin.port, proxy.headers())
+        return found
+
+    def _proxy(self, origin: Origin) -> Proxy | None:
+        return proxy_for(origin.host, origin.port, self._environment) if origin.secure else None
 
     def _ask(
-        self, asked: Asked, connection: http.client.HTTPConnection, method: str, target: str,
+        self, asked: Asked, origin: Origin, connection: http.client.HTTPConnection, method: str, target: str,
         headers: Mapping[str, str],
     ) -> None:  # fmt: skip
         try:
@@ -186,7 +203,10 @@ class Connections:
             connection.endheaders()
             connection.sock.settimeout(self.timeout)
         except (OSError, http.client.HTTPException) as error:
-            raise from_exception(asked, error, self.timeout) from error
+            failed = from_exception(asked, error, self.timeout)
+            if proxy := self._proxy(origin):
+                failed.why += f" (by way of the proxy {proxy} that HTTPS_PROXY names; NO_PROXY makes exceptions)"
+            raise failed from error
 
     def _pour(
         self, asked: Asked, connection: http.client.HTTPConnection, pieces: Iterable[Piece], on_bytes: OnBytes | None

@@ -42,7 +42,7 @@ class Login:
     password: Secret | None = None
     identity: Secret | None = None
     """An OAuth2 refresh token, instead of a password."""
-    source: str = "given"
+    source: str = "the given login"
     """Where it was found, as a message says it."""
 
     def basic(self) -> str:

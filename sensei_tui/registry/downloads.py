@@ -11,6 +11,9 @@ from sensei_tui.registry.connections import BLOCK, Live, OnBytes
 from sensei_tui.registry.errors import Asked, Lied, Lost, RegistryError
 from sensei_tui.registry.requests import Call, Requests
 
+_PROGRESS = 1 << 16
+"""Bytes between two cuts that count as progress: with less, a blob of gigabytes would never end."""
+
 
 class Download:
     """One reading of one blob. One thread."""
@@ -49,7 +52,7 @@ class Download:
             finally:
                 live.release()
         except RegistryError as error:
-            if self._place - since >= BLOCK:
+            if self._place - since >= _PROGRESS:
                 self._tries.progressed()
             self._tries.failed(error)
 
@@ -73,13 +76,13 @@ class Download:
                 yield block
                 if self._on_bytes:
                     self._on_bytes(len(block))
-        if live.cut or (self._end is not None and self._place < self._end):
+        if self._end is not None and self._place < self._end:
             raise Lost(self._asked, "The blob could not be read to its end.", why="the connection was cut")
         self._end = self._place
 
     def _begin(self, live: Live) -> int:
         """How many bytes to pass over: the registry may not know ranges."""
-        begins, ends = _span(live)
+        begins, ends = _span(live, self._place)
         self._end = self._end if ends is None else ends
         if begins > self._place:
             raise Lied(self._asked, "The registry gave another part of the blob than was asked.", remedy=_DAMAGED)
@@ -89,10 +92,12 @@ class Download:
 _DAMAGED = "Its storage may be damaged: load this blob again, or look at the registry's disk."
 
 
-def _span(live: Live) -> tuple[int, int | None]:
+def _span(live: Live, asked: int) -> tuple[int, int | None]:
     """(first byte, bytes of the whole blob if told) of an answer."""
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", live.headers.get("Content-Range", "").strip())
     if live.status == 206 and match:
         return int(match[1]), None if match[2] == "*" else int(match[2])
+    if live.status == 206:  # some proxies drop what the answer must say
+        return asked, None
     length = live.headers.get("Content-Length", "")
     return 0, int(length) if length.isdecimal() else None

@@ -44,7 +44,7 @@ class Asked:
         """`registry.lan:5000/sensei/kora@sha256:...`."""
         path = f"{self.registry}/{self.repository}" if self.repository else self.registry
         mark = "@" if ":" in self.version else ":"
-        return f"{path}{mark}{self.version}" if self.version else path
+        return one_line(f"{path}{mark}{self.version}" if self.version else path)
 
 
 class RegistryError(SenseiError):
@@ -66,15 +66,16 @@ class RegistryError(SenseiError):
 
 
 class Unreachable(RegistryError):
-    """Nobody listens there, the name is unknown, or there is no way there."""
+    """Nobody listens there, or there is no way there: for a moment, if the registry or a switch starts again."""
 
     code = "registry-unreachable"
-
-
-class NotListening(Unreachable):
-    """The connection was refused: a registry that starts again does this for a moment."""
-
     tries = ALWAYS
+
+
+class UnknownName(Unreachable):
+    """The DNS does not know the name."""
+
+    tries = 1
 
 
 class TlsFailed(RegistryError):
@@ -126,7 +127,7 @@ class Lied(RegistryError):
 
 
 class ServerFailed(RegistryError):
-    """429 and 5xx."""
+    """408, 429 and 5xx."""
 
     code = "registry-server"
     tries = ALWAYS
@@ -192,6 +193,8 @@ def _judged(asked: Asked, status: int, reason: str, message: str) -> _Judged:
         return Full, _full(status, reason, message), "See whether its disk is full, and its log; make room, try again."
     if status == 429:
         return ServerFailed, "", "It takes no more requests for now: try again later, or with fewer at once."
+    if status == 408:  # a proxy's, when what we read from came too slowly
+        return ServerFailed, "", "It waits too little for what we send: raise the time limit of the proxy before it."
     if status >= 500:
         return ServerFailed, "", "Look at the registry's own log, then try again."
     return _BY_STATUS.get(status, (Refused, "", ""))
@@ -238,7 +241,7 @@ def _seconds(text: str) -> float:
 
 def from_exception(asked: Asked, error: Exception, timeout: float) -> RegistryError:
     """The error for what a socket, TLS or http.client raised. `timeout` in seconds."""
-    what = f"The registry could not be asked to {asked.doing}."
+    what = f"We could not {asked.doing}."
     if isinstance(error, ssl.SSLCertVerificationError):
         why, remedy = _certificate(error)
         return TlsFailed(asked, what, why=why, remedy=remedy)
@@ -246,7 +249,7 @@ def from_exception(asked: Asked, error: Exception, timeout: float) -> RegistryEr
         return _tls(asked, what, error)
     if isinstance(error, TimeoutError):
         remedy = "Check that the address is right, that no firewall drops the traffic, and how busy the registry is."
-        return Slow(asked, what, why=f"nothing happened for {timeout:g} seconds", remedy=remedy)
+        return Slow(asked, what, why=f"nothing happened for {timeout:.3g} seconds", remedy=remedy)
     if isinstance(error, OSError):
         return _socket(asked, what, error)
     if isinstance(error, BadStatusLine) and str(error).startswith(_ALERT):
@@ -278,10 +281,11 @@ def _tls(asked: Asked, what: str, error: ssl.SSLError) -> RegistryError:
 def _socket(asked: Asked, what: str, error: OSError) -> RegistryError:
     if isinstance(error, socket.gaierror):
         remedy = "Check the registry's name, and this host's DNS."
-        return Unreachable(asked, what, why="the registry's name cannot be resolved", remedy=remedy)
+        kind = Unreachable if error.errno == socket.EAI_AGAIN else UnknownName
+        return kind(asked, what, why="the registry's name cannot be resolved", remedy=remedy)
     if isinstance(error, ConnectionRefusedError):
         remedy = "Check that the registry runs, and its address and port."
-        return NotListening(asked, what, why="connection refused", remedy=remedy)
+        return Unreachable(asked, what, why="connection refused", remedy=remedy)
     if isinstance(error, ConnectionError | ssl.SSLError):
         return Lost(asked, what, why="the connection was cut", remedy="Look at the registry's own log; try again.")
     why = one_line(error.strerror or str(error)).lower() or "there is no way there"

@@ -36,6 +36,13 @@ def is_digest(text: str) -> bool:
     return bool(_DIGEST.fullmatch(text))
 
 
+def digest_of(text: str) -> str:
+    """The text itself if it is a digest. Raises BadReference."""
+    if not is_digest(text):
+        raise BadReference("This is not a digest.", where=clip(one_line(text), 300), remedy="Write sha256:...")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """One image or artifact by its full name."""

@@ -40,14 +40,13 @@ class Upload:
     """One upload. One thread."""
 
     def __init__(
-        self, requests: Requests, blob: Blob, scopes: Scopes, on_bytes: OnBytes | None, opened: str = ""
+        self, requests: Requests, blob: Blob, scopes: Scopes, on_bytes: OnBytes | None
     ) -> None:  # fmt: skip
-        """`opened`: the URL of an upload that the registry has opened already."""
         self._requests, self._blob, self._scopes = requests, blob, scopes
         self._asked = Asked(requests.registry, "upload the blob", blob.repository, blob.digest, writing=True)
         self._source = _Source(self._asked, blob)
         self._tries = requests.tries()
-        self._url = opened
+        self._url = ""
         self._chunk = CHUNK
         self._kept = 0
         """Bytes that the registry has, as it says."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +16,7 @@ from sensei_tui.registry.client import Registry
 from sensei_tui.registry.credentials import Keyring, Login
 from sensei_tui.registry.patience import Patience
 from sensei_tui.registry.reference import Place
+from sensei_tui.rehearsal import tls
 from tests.registry.real import QUICK
 
 
@@ -28,6 +30,8 @@ class Asked:
         self.query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         self.queries = parse_qs(parts.query)
         self.headers = handler.headers
+        self.line_from: int = handler.client_address[1]
+        """The port that the connection comes from: the same for all that is asked on one."""
         self.login = handler.headers.get("Authorization", "")
         self.length = int(handler.headers.get("Content-Length") or 0)
         self._handler = handler
@@ -52,17 +56,33 @@ class Reply(NamedTuple):
     body: bytes = b""
     cut: bool = False
     """Hang up afterwards, with a reset."""
+    end: bool = False
+    """Hang up afterwards in the regular way."""
+    hold: threading.Event | None = None
+    """Read nothing more after the answer and leave the connection open until this is set."""
 
 
 Script = Callable[[Asked], Reply | None]
 """None: hang up without an answer."""
 
 
+class InTurn:
+    """A script that answers one after the other; the last one again and again."""
+
+    def __init__(self, *replies: Reply | None) -> None:
+        self.replies = list(replies)
+
+    def __call__(self, asked: Asked) -> Reply | None:
+        asked.body()
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
+
 class Scripted:
     """The server, and what it was asked in order."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, ca: Path | None = None) -> None:
         self.port = port
+        self.ca = ca
         self.asked: list[Asked] = []
 
     @property
@@ -71,18 +91,23 @@ class Scripted:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.ca else 'http'}://127.0.0.1:{self.port}"
 
     def client(
         self, credentials: Login | Keyring | None = None, *, patience: Patience = QUICK, timeout: float = 20
     ) -> Registry:  # fmt: skip
         place = Place.parse(f"127.0.0.1:{self.port}")
-        return Registry(place, plain=True, credentials=credentials, patience=patience, timeout=timeout)
+        return Registry(
+            place, ca=self.ca, plain=self.ca is None, credentials=credentials, patience=patience, timeout=timeout
+        )
 
 
 @contextmanager
-def scripted(script: Script) -> Iterator[Scripted]:
-    """A server for the time of the block; the script is called once for each request, in the server's threads."""
+def scripted(script: Script, certificates: Path | None = None) -> Iterator[Scripted]:
+    """A server for the time of the block; the script is called once for each request, in the server's threads.
+
+    `certificates`: a directory that gets an authority and a certificate; the server speaks TLS.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -99,7 +124,7 @@ def scripted(script: Script) -> Iterator[Scripted]:
             if reply is None or reply.cut:
                 _reset(self.connection)
                 self.close_connection = True
-            elif asked._read < asked.length:
+            elif reply.end or asked._read < asked.length:
                 self.close_connection = True
 
         def _answer(self, reply: Reply) -> None:
@@ -109,12 +134,17 @@ def scripted(script: Script) -> Iterator[Scripted]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
+            if reply.hold:
+                reply.hold.wait(60)
 
     for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
         setattr(Handler, f"do_{method}", Handler._any)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     found = Scripted(server.server_address[1])
+    if certificates:
+        found.ca, certificate, key = tls.ensure(certificates)
+        server.socket = tls.server_context(certificate, key).wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

@@ -12,7 +12,7 @@ import pytest
 
 from sensei_tui.registry.client import Registry
 from sensei_tui.registry.connections import Piece
-from sensei_tui.registry.errors import Full, NotListening
+from sensei_tui.registry.errors import Full, Unreachable
 from sensei_tui.registry.patience import Patience
 from sensei_tui.registry.uploads import CHUNK
 from tests.registry.blobs import Sample, send
@@ -92,7 +92,7 @@ def test_a_registry_that_stays_away_is_told_after_the_tries(tmp_path: Path) -> N
     sample = Sample(1_000)
     with started(Real(tmp_path)) as real, real.client(patience=Patience(3, 0.01, 0.01)) as registry:
         real.kill()
-        with pytest.raises(NotListening, match="connection refused") as caught:
+        with pytest.raises(Unreachable, match="connection refused") as caught:
             send(registry, "tests/a", sample)
         assert caught.value.where == f"127.0.0.1:{real.port}/tests/a@{sample.digest}"
 
@@ -108,7 +108,7 @@ def test_closing_ends_the_waits(tmp_path: Path) -> None:
             waiting.set()
             try:
                 registry.tags("tests/a")
-            except NotListening as error:
+            except Unreachable as error:
                 failed.append(error)
 
         thread = threading.Thread(target=ask)

@@ -9,6 +9,7 @@ import pytest
 from sensei_tui.registry.client import Registry
 from sensei_tui.registry.errors import NotFound, Refused
 from sensei_tui.registry.manifests import INDEX, MANIFEST, Manifest
+from sensei_tui.registry.reference import BadReference
 from sensei_tui.registry.uploads import CHUNK
 from tests.registry.blobs import Sample, image, send
 from tests.registry.real import Real
@@ -53,6 +54,19 @@ def test_what_is_not_there(registry: Registry, repository: str) -> None:
     with pytest.raises(NotFound):
         registry.tags(repository)
     assert registry.referrers(repository, nothing) == ()
+
+
+def test_what_is_no_digest_is_not_asked_for(registry: Registry, repository: str) -> None:
+    for text in ("", "1.0", "sha256:../..", "sha256:" + "g" * 64):
+        with pytest.raises(BadReference):
+            registry.has_blob(repository, text)
+        with pytest.raises(BadReference):
+            registry.blob(repository, text)
+        with pytest.raises(BadReference):
+            registry.upload(repository, text, 1, lambda _: [b"x"])
+    with pytest.raises(NotFound) as caught:
+        registry.manifest(repository, "a b\r\nX-Evil: 1")
+    assert caught.value.where.endswith(f"{repository}@a b X-Evil: 1")
 
 
 def test_an_image_is_stored_under_tags_and_digest(registry: Registry, repository: str) -> None:
