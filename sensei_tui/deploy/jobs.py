@@ -16,6 +16,8 @@ from sensei_tui.deploy.wait import LOOK
 
 BACKUP, RESTORE = "sensei-backup", "sensei-restore"
 """The CronJobs."""
+CHECK = "-check"
+"""How the name of a job ends that only looks at a backup."""
 _PROBE = {BACKUP: "backup", RESTORE: "restore"}
 """The container of the probe in each; the other one is the database's client."""
 _MADE_FROM = {"cronjob.kubernetes.io/instantiate": "manual"}
@@ -30,6 +32,12 @@ class NoBackups(SenseiError):
     """The release has no such CronJob."""
 
     code = "no-backups"
+
+
+class RestoreUnfinished(SenseiError):
+    """A restore of another run goes on, or was given up halfway."""
+
+    code = "restore-unfinished"
 
 
 class JobFailed(SenseiError):
@@ -66,19 +74,23 @@ def job_of(cluster: Cluster, cronjob: str, name: str, changes: dict[str, str]) -
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
 
 
-def reading_job(cluster: Cluster, cronjob: str, name: str, arguments: list[str]) -> dict[str, Any]:
-    """A job in which the probe alone does something short, once. Raises NoBackups, ClusterError."""
+def reading_job(cluster: Cluster, cronjob: str, name: str, arguments: list[str], limit: int = 0) -> dict[str, Any]:
+    """A job in which the probe alone reads, once, for `limit` seconds at most (0: as the CronJob's own).
+
+    Raises NoBackups, ClusterError.
+    """
     job = job_of(cluster, cronjob, name, {})
     pod = job["spec"]["template"]["spec"]
     box = next(item for item in pod["containers"] if item["name"] == _PROBE[cronjob])
     pod["containers"] = [{**box, "args": arguments}]
-    return {**job, "spec": {**job["spec"], "backoffLimit": 0, "activeDeadlineSeconds": _LISTING}}
+    ends = {"activeDeadlineSeconds": limit} if limit else {}
+    return {**job, "spec": {**job["spec"], "backoffLimit": 0, **ends}}
 
 
 def backups(cluster: Cluster) -> list[dict[str, Any]]:
     """Every backup there is, newest first, as the probe tells them. Raises NoBackups, JobFailed, ClusterError."""
     name = f"{BACKUP}-list-{secrets.token_hex(4)}"
-    cluster.create(reading_job(cluster, BACKUP, name, ["backups"]))
+    cluster.create(reading_job(cluster, BACKUP, name, ["backups"], _LISTING))
     try:
         said = _answer(cluster, name)
     finally:
@@ -114,6 +126,27 @@ def job_state(cluster: Cluster, name: str) -> str:
         return ""
     true = {item["type"] for item in conditions if item["status"] == "True"}
     return next((word for word in ("Complete", "Failed") if word in true), "Running")
+
+
+def restoring(cluster: Cluster, own: str = "") -> str:
+    """A restore's job that has not ended and is not of this name. Raises ClusterError."""
+    path = cluster.kind("Job").path(cluster.target.namespace)
+    for item in cluster.get(path, labelSelector="app.kubernetes.io/component=restore")["items"]:
+        ended = {one["type"] for one in item["status"].get("conditions", ()) if one["status"] == "True"}
+        name = str(item["metadata"]["name"])
+        if not ended & {"Complete", "Failed"} and not name.endswith(CHECK) and name != own:
+            return name
+    return ""
+
+
+def refuse_beside_restore(cluster: Cluster, own: str = "") -> None:
+    """Nothing else is done to data in the middle of a restore. Raises RestoreUnfinished, ClusterError."""
+    if other := restoring(cluster, own):
+        raise RestoreUnfinished(
+            f"A restore is going on: Job/{other}.", where=f"namespace {cluster.target.namespace}",
+            why="its run was left, or another host began it",
+            remedy=f"Wait for it, or end it (kubectl delete job {other}) and restore again.",
+        )  # fmt: skip
 
 
 def job_log(cluster: Cluster, name: str, cronjob: str) -> list[str]:

@@ -18,6 +18,7 @@ from sensei_tui.helm.drift import release as release_fields
 from sensei_tui.helm.engine import Revision
 from sensei_tui.runs.context import StepContext
 from sensei_tui.runs.model import PlannedStep
+from sensei_tui.site.charts import SENSEI_RELEASE
 from sensei_tui.site.schema import rule
 from sensei_tui.site.tree import get_path
 
@@ -89,12 +90,24 @@ class InstallRelease:
     name: str
 
     def is_done(self, context: StepContext) -> bool:
-        """The newest revision is in effect, with this chart and these values."""
+        """The newest revision is in effect, with this chart and these values, and nothing of it rests."""
         history = self.world.engine.history(self.name)
         if not history or history[-1].status != "deployed":
             return False
         same = history[-1].version == self._release.version
-        return same and self.world.engine.values(self.name) == self._values
+        return same and self.world.engine.values(self.name) == self._values and not self._at_rest()
+
+    def _at_rest(self) -> bool:
+        """Whether something of it has no pods, as after a restore that did not end: the charts never want that."""
+        self.world.store.wait_complete(self.world.timeout)
+        mine = (
+            item for item in self.world.store.snapshot.workloads.values() if item.kind in ("Deployment", "StatefulSet")
+        )
+        return any(
+            item.spec.replicas == 0
+            for item in mine
+            if item.metadata.labels.get("app.kubernetes.io/instance") == self.name
+        )
 
     def do(self, context: StepContext) -> str:
         engine = self.world.engine
@@ -105,12 +118,18 @@ class InstallRelease:
             if not there:
                 after = engine.install(self.name, self._release.chart, self._values, timeout=self.world.timeout)
             else:
-                saved = saved_before(self.world, engine.history(self.name)[-1].revision + 1)
-                timeout = max(self.world.timeout, 0 if saved else backup_limit(self._values))
+                timeout = max(self.world.timeout, self._hook_limit())
                 after = engine.upgrade(
                     self.name, self._release.chart, self._values, timeout=timeout, max_history=MAX_HISTORY
                 )
         return f"revision {after.revision}, chart {self._release.version}"
+
+    def _hook_limit(self) -> int:
+        """Seconds that the backup of the chart's hook may take; 0 where this run made one, which the hook is told."""
+        if self.name != SENSEI_RELEASE:
+            return 0
+        saved = saved_before(self.world, self.world.engine.history(self.name)[-1].revision + 1)
+        return 0 if saved else backup_limit(self._values)
 
     @property
     def _release(self) -> Release:

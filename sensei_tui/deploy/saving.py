@@ -16,13 +16,24 @@ from sensei_tui.cluster.errors import NotFound
 from sensei_tui.cluster.snapshot import Pod
 from sensei_tui.deploy.backup import stopped_objects
 from sensei_tui.deploy.hooks import late_jobs
-from sensei_tui.deploy.jobs import BACKUP, RESTORE, JobFailed, NoBackups, job_log, job_of, job_state, reading_job
+from sensei_tui.deploy.jobs import (
+    BACKUP,
+    CHECK,
+    RESTORE,
+    JobFailed,
+    NoBackups,
+    RestoreUnfinished,
+    job_log,
+    job_of,
+    job_state,
+    reading_job,
+)
 from sensei_tui.deploy.release import InstallRelease, backup_job
 from sensei_tui.deploy.wait import LOOK
 from sensei_tui.deploy.world import World
 from sensei_tui.helm.drift import FIELD_MANAGER
 from sensei_tui.helm.manifest import key
-from sensei_tui.runs.context import StepContext
+from sensei_tui.runs.context import StepContext, StepStopped
 from sensei_tui.runs.model import PlannedStep
 from sensei_tui.runs.view import sentence
 from sensei_tui.site.charts import LATEST
@@ -30,9 +41,13 @@ from sensei_tui.site.charts import LATEST
 COMPONENT = "app.kubernetes.io/component"
 NAME = "sensei-tui/backup"
 """Annotation of a restore's check: the backup that it found, so that a resumed run takes no other."""
+AT_REST = "sensei-tui/at-rest"
+"""Annotation of what a restore has stopped; it goes when it is applied as it was deployed."""
 _SHOWN = 50
 """Lines of a job's log that go into the run's."""
 _ENDED = ("Succeeded", "Failed")
+_ENDING = 60.0
+"""Seconds for the pods of a job that was removed: twice the grace that Kubernetes gives them."""
 
 
 class Found(msgspec.Struct):
@@ -87,6 +102,7 @@ class Scale:
 def _at_rest(item: dict[str, Any]) -> dict[str, Any]:
     wanted = copy.deepcopy(item)
     wanted["spec"] |= {"replicas": 0} if item["kind"] == "Deployment" else {"suspend": True}
+    wanted["metadata"].setdefault("annotations", {})[AT_REST] = "restore"
     return wanted
 
 
@@ -124,7 +140,11 @@ class ProbeJob(ABC):
         if state in ("Failed", ""):
             cluster.create(self.job())
             context.log("runner", f"made Job/{self.name}", f"Job/{self.name}")
-        self._wait(context)
+        try:
+            self._wait(context)
+        except StepStopped:
+            self._end(context)
+            raise
         said = job_log(cluster, self.name, self.cronjob)
         for text in said[-_SHOWN:]:
             context.log("job", text, f"Job/{self.name}")
@@ -146,6 +166,15 @@ class ProbeJob(ABC):
             with context.stop.calling(self.world.changed.set):
                 self.world.changed.wait(LOOK)
         context.waiting(())
+
+    def _end(self, context: StepContext) -> None:
+        """A step that is stopped leaves nothing behind that goes on by itself."""
+        self.world.cluster.delete("Job", self.name)
+        deadline = clock.monotonic() + _ENDING
+        while any(self._pods()) and clock.monotonic() < deadline:
+            self.world.changed.wait(LOOK)
+            self.world.changed.clear()
+        context.log("runner", f"removed Job/{self.name}", f"Job/{self.name}")
 
     def _pods(self) -> Iterator[Pod]:
         pods = self.world.store.snapshot.pods.values()
@@ -181,7 +210,15 @@ class MakeBackup(ProbeJob):
         return backup_job(self.world)
 
     def job(self) -> dict[str, Any]:
-        return job_of(self.world.cluster, BACKUP, self.name, {"BACKUP_LABEL": self.label})
+        """Raises RestoreUnfinished where a restore did not end: what is half restored would be the newest backup."""
+        job = job_of(self.world.cluster, BACKUP, self.name, {"BACKUP_LABEL": self.label})
+        if AT_REST in (self.world.cluster.object("CronJob", BACKUP)["metadata"].get("annotations") or {}):
+            raise RestoreUnfinished(
+                "A restore did not end: what is in the stores now is not to be saved.", where=f"CronJob/{BACKUP}",
+                why="what is half restored would be the newest backup",
+                remedy="Resume the restore (sensei runs list), or bring the platform back as it is: sensei upgrade",
+            )  # fmt: skip
+        return job
 
 
 @dataclass
@@ -198,6 +235,8 @@ class BackUpFirst(MakeBackup):
             return super().do(context)
         except NoBackups:
             return "none: what is deployed makes no backups"
+        except RestoreUnfinished:
+            return "none: a restore did not end, and what is half restored is not saved over the good ones"
 
     def _same(self, release: str, context: StepContext) -> bool:
         return InstallRelease(self.spec, self.world, release).is_done(context)
@@ -216,7 +255,7 @@ class CheckBackup(ProbeJob):
 
     @property
     def name(self) -> str:
-        return f"{RESTORE}-{self.world.run_id}-check"
+        return f"{RESTORE}-{self.world.run_id}{CHECK}"
 
     def job(self) -> dict[str, Any]:
         return reading_job(self.world.cluster, RESTORE, self.name, ["check-backup", _asked(self.world)])
@@ -256,7 +295,7 @@ class RestoreBackup(ProbeJob):
         return f"{RESTORE}-{self.world.run_id}"
 
     def job(self) -> dict[str, Any]:
-        found = _checked(self.world, f"{self.name}-check") or _asked(self.world)
+        found = _checked(self.world, f"{self.name}{CHECK}") or _asked(self.world)
         return job_of(self.world.cluster, RESTORE, self.name, {"BACKUP_NAME": found})
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.base.text import plural
+from sensei_tui.deploy.jobs import refuse_beside_restore
 from sensei_tui.deploy.lease_store import held_lease
 from sensei_tui.deploy.loading import LoadBundle, ProveImages, VerifyBundle
 from sensei_tui.deploy.release import DriftProbe, InstallRelease, RollbackRelease
@@ -112,6 +113,7 @@ class Namespace:
 
     def do(self, context: StepContext) -> str:
         name, cluster = self.world.namespace, self.world.cluster
+        refuse_beside_restore(cluster)
         made = not cluster.exists("Namespace", name)
         if made:
             cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})

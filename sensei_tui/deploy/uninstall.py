@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sensei_tui.base import clock
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.text import plural
+from sensei_tui.deploy.jobs import RESTORE, refuse_beside_restore
 from sensei_tui.deploy.lease_store import held_lease
 from sensei_tui.deploy.prepare import TIMEOUT, digest
 from sensei_tui.deploy.record import forget_deployed, load_deployed
@@ -78,6 +79,8 @@ class Reserve:
         if not cluster.exists("Namespace", name):
             remedy = "Look at site.yaml: sensei site show. Nothing was changed."
             raise NothingInstalled(f"There is no namespace {name}.", where=self.world.plan.target, remedy=remedy)
+        if self.world.plan.kind != KIND:
+            refuse_beside_restore(cluster, f"{RESTORE}-{self.world.run_id}")
         context.hold(held_lease(cluster, name, self.world.holder, context))
         self.world.narrator.see(self.world.store.snapshot)
         return "reserved for this run"

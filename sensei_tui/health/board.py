@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sensei_tui.base.text import plural
-from sensei_tui.cluster.snapshot import Pod, Service, Snapshot
+from sensei_tui.cluster.snapshot import Pod, Service, Snapshot, Workload
 from sensei_tui.health import pods as words
 from sensei_tui.health.components import COMPONENTS, Component, component_of, is_external, is_ours, is_wanted
 from sensei_tui.health.index import Index, name_of
@@ -101,7 +101,9 @@ class _Board:
             return self._absent(component, base)
         late, wanted = self._late.get(name_of(item)), desired(item)
         ready = min(late.ready, wanted) if late else wanted
-        word = _workload_word(late, given_up(item) is not None) if wanted or late else Word.SKIP
+        if not wanted and not late:
+            return msgspec.structs.replace(base, word=Word.WARN, workload=name_of(item), why=(_stopped(item),))
+        word = _workload_word(late, given_up(item) is not None)
         return msgspec.structs.replace(
             base, word=word, ready=ready, desired=wanted, workload=name_of(item), why=late.why if late else (),
         )  # fmt: skip
@@ -123,6 +125,12 @@ class _Board:
     def _services_of(self, component: str) -> tuple[ServiceHealth, ...]:
         own = (item.metadata for item in self._index.services if component_of(item.metadata.labels) == component)
         return tuple(self._services[metadata.name] for metadata in own)
+
+
+def _stopped(item: Workload) -> Why:
+    """The charts want at least one pod of everything: somebody, or a restore that did not end, took them away."""
+    remedy = "Resume a restore that did not end (sensei runs list), or bring it back: sensei upgrade --take-over"
+    return Why(object=name_of(item), reason="Stopped", sentence="stopped: no pods are wanted", remedy=remedy)
 
 
 def _workload_word(late: NotReady | None, abandoned: bool) -> Word:

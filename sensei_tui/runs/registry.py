@@ -188,12 +188,16 @@ def summarize(directory: RunDirectory) -> RunSummary | None:
         return None
     return RunSummary(
         id=view.id, kind=view.kind, version=view.version, state=view.state, started=view.started, target=view.target,
-        subject=_subject(directory.plan),
+        subject=_subject(directory.plan, view),
         seconds=round(view.seconds, 3), actor=actor_name(view.actor), error=view.error, path=str(directory.path),
     )  # fmt: skip
 
 
-def _subject(plan: Plan) -> str:
+def _subject(plan: Plan, view: RunView) -> str:
+    """The backup that a restore found rather than the one that was asked for, which may have been the newest."""
+    found = next((step.detail for step in view.steps if step.id == "check" and step.detail.startswith("backup ")), "")
+    if found:
+        return found.split()[1]
     words = {"backup": "{}", "revision": "to revision {}"}
     return ", ".join(text.format(plan.parameters[key]) for key, text in words.items() if plan.parameters.get(key))
 

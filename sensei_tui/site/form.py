@@ -63,7 +63,8 @@ def parse_text(field: Field, text: str) -> Any:
     if field.kind == "boolean":
         return {"true": True, "false": False}.get(text.lower(), text)
     if field.kind == "choice":
-        return next((choice for choice in field.choices if str(choice) == text), text)
+        number = re.fullmatch(r"[0-9]+", text) and any(isinstance(choice, int) for choice in field.choices)
+        return next((choice for choice in field.choices if str(choice) == text), int(text) if number else text)
     if field.kind == "yaml":
         try:
             return yaml.safe_load(text) if text else []

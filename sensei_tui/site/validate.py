@@ -11,6 +11,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 
 from sensei_tui.base.redaction import MASK
+from sensei_tui.site.formats import CHECKER
 from sensei_tui.site.resolve import REFERENCE, unused_secrets
 from sensei_tui.site.schema import is_secret, may_be_shown, rule, schema, secret_paths
 from sensei_tui.site.tree import get_path, leaves, set_path
@@ -53,7 +54,7 @@ def check_value(path: str, value: Any) -> str:
     sub = rule(path)
     if sub is None:
         return "There is no such setting."
-    errors = list(Draft7Validator(sub).iter_errors(value))
+    errors = list(Draft7Validator(sub, format_checker=CHECKER).iter_errors(value))
     if not errors:
         return ""
     message, allowed = _describe(errors[0], secret=is_secret(path))
@@ -62,7 +63,7 @@ def check_value(path: str, value: Any) -> str:
 
 def schema_errors(tree: dict[str, Any]) -> Iterator[tuple[Keys, str, str]]:
     """Path, message and what is allowed, of everything the schema refuses."""
-    for error in Draft7Validator(schema()).iter_errors(tree):
+    for error in Draft7Validator(schema(), format_checker=CHECKER).iter_errors(tree):
         yield from _explain(error)
 
 
@@ -114,7 +115,8 @@ def _describe(error: Any, *, secret: bool) -> tuple[str, str]:
     if error.validator == "type":
         return _wrong_type(error, given)
     if error.validator == "enum":
-        near = difflib.get_close_matches(str(error.instance), [str(item) for item in limit], n=1)
+        words = [str(item) for item in limit] if isinstance(error.instance, str) else []
+        near = difflib.get_close_matches(str(error.instance), words, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
         return f"{given} is not one of the choices.{meant}", ", ".join(str(item) for item in limit)
     if error.validator in ("minimum", "maximum"):
@@ -135,8 +137,10 @@ def _wrong_type(error: Any, given: str) -> tuple[str, str]:
     if value is None:
         return "Nothing is written here.", f"{form}, or leave the key out"
     hint = ""
+    if "enum" in error.schema:
+        form = ", ".join(str(item) for item in error.schema["enum"])
     if isinstance(value, str) and _only_quoted(value, wanted):
-        given, hint = (given if given == "This" else f'"{value}"'), " Take the quotes away."
+        given, hint = (given if given == "This" else f'"{value}"'), " Written with quotes it is text."
     elif value in ("yes", "no", "on", "off") and "boolean" in wanted:
         hint = " YAML 1.2 knows true and false alone."
     elif isinstance(value, int | float) and "x-unit" in error.schema:
@@ -147,8 +151,7 @@ def _wrong_type(error: Any, given: str) -> tuple[str, str]:
 def _form(sub: dict[str, Any]) -> str:
     """What it may be, in words."""
     example = sub.get("examples", [""])[0]
-    told = f"for example {example}" if example else str(sub.get("description", "")).rstrip(".")
-    return str(sub.get("x-form", told))
+    return str(sub.get("x-form", f"for example {example}" if example else ""))
 
 
 def _only_quoted(value: str, wanted: list[str]) -> bool:

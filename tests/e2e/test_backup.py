@@ -8,7 +8,7 @@ from typing import Any
 
 from sensei_tui.rehearsal import launch
 from tests.e2e.rehearsed import rehearsed
-from tests.e2e.sites import SiteUnderTest
+from tests.e2e.sites import SiteUnderTest, ended, kill
 
 HOOK = "sensei-backup-before-upgrade"
 
@@ -72,6 +72,41 @@ def test_a_restore_that_fails_says_why_and_that_the_platform_is_stopped(tmp_path
         serves(found)
 
 
+def test_a_restore_that_is_cancelled_ends_in_the_cluster_too(tmp_path: Path) -> None:
+    fault = "faults: [{kind: image-pull, pod: 'sensei-restore-0002-??[!e]??', image: '*probe*'}]\n"
+    with rehearsed(tmp_path / "site", fault) as found:
+        found.sensei("install", "--yes")
+        found.sensei("backup", "restore", "one", "--yes", "--detach")
+        found.until(lambda view: any(item.object == "Job/sensei-restore-0002" for item in view.waiting))
+        found.sensei("runs", "cancel")
+        found.until(ended)
+        assert "sensei-restore-0002" not in names(found, "jobs,pods")
+        # What rests is told, is saved by nobody, and comes back by an upgrade that changes nothing else.
+        assert "DEGRADED" in found.sensei("status", code=1)
+        assert "A restore did not end" in found.sensei("backup", "create", "--yes", code=3)
+        found.sensei("upgrade", "--yes")
+        assert "a restore did not end" in step(found, "backup-first").detail
+        serves(found)
+        found.sensei("backup", "create", "--yes")
+
+
+def test_nothing_is_done_beside_a_restore_that_goes_on(tmp_path: Path) -> None:
+    fault = "faults: [{kind: image-pull, pod: 'sensei-restore-0002-??[!e]??', image: '*probe*'}]\n"
+    with rehearsed(tmp_path / "site", fault) as found:
+        found.sensei("install", "--yes")
+        found.sensei("backup", "restore", "one", "--yes", "--detach")
+        found.until(lambda view: any(item.object == "Job/sensei-restore-0002" for item in view.waiting))
+        # A runner that is killed leaves the job as it is: its own resumption goes on with it, others do not start.
+        kill(found.run())
+        for command in (("backup", "create"), ("backup", "restore", "two"), ("upgrade",)):
+            assert "A restore is going on: Job/sensei-restore-0002." in found.sensei(*command, "--yes", code=3)
+        launch.stop(found.site.rehearsal_dir)
+        (tmp_path / "mended.yaml").write_text("faults: []\n")
+        launch.start(found.site.rehearsal_dir, scenario=tmp_path / "mended.yaml")
+        found.sensei("runs", "resume", "0002")
+        serves(found)
+
+
 def test_a_backup_whose_pod_never_starts_is_given_up_and_removed(tmp_path: Path) -> None:
     with rehearsed(tmp_path / "site", "faults: [{kind: image-pull, pod: sensei-backup}]\n") as found:
         found.sensei("install", "--yes")
@@ -129,6 +164,11 @@ def serves(found: SiteUnderTest) -> None:
     """Every component has its pods, and the nightly backup goes on."""
     assert all(item["status"].get("readyReplicas") for item in found.kubectl("get", "deployments")["items"])
     assert found.kubectl("get", "cronjob", "sensei-backup")["spec"]["suspend"] is False
+
+
+def names(found: SiteUnderTest, kinds: str) -> str:
+    """All of these kinds, in one text."""
+    return " ".join(item["metadata"]["name"] for item in found.kubectl("get", kinds)["items"])
 
 
 def step(found: SiteUnderTest, id: str) -> Any:

@@ -44,6 +44,8 @@ CRON = "^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|{})$".format("
     [_cron("[0-5]?[0-9]"), _cron("2[0-3]|[01]?[0-9]"), _cron("3[01]|[12][0-9]|0?[1-9]"), _cron("1[0-2]|0?[1-9]", *_MONTHS),
      _cron("[0-6]", *_DAYS)]
 ))  # fmt: skip
+FORMATS = {URL: "sensei-url", HOST: "sensei-host", HOST_PORT: "sensei-address", CRON: "sensei-cron"}
+"""What a pattern can't say is looked at by `sensei_tui.site.formats`."""
 
 
 def group(title: str, description: str, /, *, shown_in: str = "", when: When | None = None, **members: Node) -> Node:
@@ -77,6 +79,8 @@ def _leaf(kind: Any, title: str, description: str, when: When | None, rest: Node
     named = {"unit": "x-unit", "secret": "x-secret", "form": "x-form"}
     node: Node = {"type": kind, "title": title, "description": description}
     node.update({named.get(key, key): value for key, value in rest.items()})
+    if rest.get("pattern") in FORMATS:
+        node["format"] = FORMATS[rest["pattern"]]
     return {**node, "x-when": when} if when else node
 
 
@@ -119,9 +123,14 @@ def several(title: str, description: str, items: Node, example: str, *, when: Wh
     return _leaf("array", title, description, when, {"default": [], "items": items, "form": f"a list, as {example}"})
 
 
-def pairs(title: str, description: str, example: str, *, when: When | None = None) -> Node:
+def pairs(title: str, description: str, example: str, *, when: When | None = None, format: str = "") -> Node:
     """Names and words of the operator's choice, as of labels: `name=value` each, as kubectl takes them."""
-    items = {"type": "string", "pattern": "^[^=]+=.*$", "x-form": "name=value"}
+    items = {
+        "type": "string",
+        "pattern": "^[^=]+=.*$",
+        "x-form": "name=value",
+        **({"format": format} if format else {}),
+    }
     return several(title, description, items, example, when=when)
 
 

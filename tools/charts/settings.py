@@ -54,6 +54,7 @@ GROUPS = {
 POSTGRESQL_MAJORS = (17, 18)
 """Major versions of PostgreSQL whose images the chart knows; the first is the default."""
 _OURS = "registry.sensei.ai"
+_BUCKET = "3 to 63 small letters, digits, dots and dashes, as sensei-backups"
 _KEY = ("sensei takes ${NAME} from the environment and makes a Kubernetes Secret of the key before Helm runs, which never "
         "sees it. Helm alone would keep it in its release: name a Secret in existingSecret there, and not both.")  # fmt: skip
 
@@ -91,7 +92,7 @@ def _global() -> Node:
         spread=choice("Spread over nodes", "Pods of one component on different nodes: preferred where there is room, "
                       "or required, so that a pod waits rather than share a node.", "preferred", "preferred", "required"),
         nodeSelector=pairs("Node labels", "Labels, name=value, of the nodes that pods may run on. Empty: any node.",
-                           "[disk=ssd]"),
+                           "[disk=ssd]", format="sensei-label"),
         tolerations=several("Tolerations", "Taints that pods tolerate, as in a pod.", toleration(),
                             "[{key: sensei, operator: Exists, effect: NoSchedule}]"),
     )  # fmt: skip
@@ -233,7 +234,7 @@ def _storage() -> Node:
                "Connect to an S3-compatible service of yours; the bundled one is not deployed."), **_s3(),
     )  # fmt: skip
     buckets: Node = {
-        name: text(name.capitalize(), f"Bucket for {name}.", f"sensei-{name}", pattern=BUCKET)
+        name: text(name.capitalize(), f"Bucket for {name}.", f"sensei-{name}", pattern=BUCKET, form=_BUCKET)
         for name in ("checkpoints", "artifacts")
     }
     told = ("Pods of the bundled store: 1, or so many that one node may fail. It cannot be changed afterwards (guide, Data "
@@ -336,7 +337,7 @@ def _backup() -> Node:
         keep=number("Backups kept", "How many are kept; older ones are removed.", 14, 1, 1000, when=on),
         to=choice("Destination", "bucket: S3. volume: a persistent volume.", "bucket", "bucket", "volume", when=on),
         bucket=group("Bucket", "The S3 destination.", when=bucket, name=text(
-            "Bucket", "Name of the bucket. It is created if it is missing.", "sensei-backups", pattern=BUCKET), **s3),
+            "Bucket", "Name of the bucket. It is created if it is missing.", "sensei-backups", pattern=BUCKET, form=_BUCKET), **s3),
         volume=group("Volume", "The volume to write to.", when=directory,
                      existingClaim=named("Existing claim", "Name of a PersistentVolumeClaim to use instead of a new one."),
                      size=volume_size("Size", "Size of the new volume.", "100Gi")),
@@ -380,7 +381,12 @@ def _gateway() -> Node:
 
 def _network_policy() -> Node:
     on = {"networkPolicy.enabled": True}
-    network = {"type": "string", "pattern": NETWORK, "x-form": "a network (CIDR), as 10.20.0.0/16 or fd00:20::/64"}
+    network = {
+        "type": "string",
+        "pattern": NETWORK,
+        "format": "sensei-network",
+        "x-form": "a network (CIDR), as 10.20.0.0/16 or fd00:20::/64",
+    }
     namespace = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}
     return group(
         "Network policies", "What may talk to the pods.", shown_in="Access",
