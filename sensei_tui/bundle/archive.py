@@ -27,6 +27,8 @@ ENTRIES_MAX = 20_000
 INDEX_MAX = 4 << 20
 READ: Final = 1 << 20
 EXECUTABLE = frozenset({"load-images.sh"})
+KEPT = ".registry"
+"""What load-images.sh leaves where it was unpacked: the registry of its last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ class Shape(Protocol):
     def read(self, file: int, start: int, size: int, first: int, last: int) -> Iterator[memoryview]:
         """Bytes of a part; a piece is good until the next is asked for. Raises stored.Damaged, OSError."""
 
+    def prove(self, file: int, start: int, size: int) -> Iterator[memoryview]:
+        """All of a part, and what stands around it compared as well. Raises stored.Damaged, OSError."""
+
 
 class Gzip:
     """Each part a member."""
@@ -64,6 +69,9 @@ class Gzip:
 
     def read(self, file: int, start: int, size: int, first: int, last: int) -> Iterator[memoryview]:
         return stored.content(file, start, size, first, last)
+
+    def prove(self, file: int, start: int, size: int) -> Iterator[memoryview]:
+        return stored.whole(file, start, size)
 
 
 class Plain:
@@ -92,6 +100,9 @@ class Plain:
             yield memoryview(buffer)[:got]
             at += got
 
+    def prove(self, file: int, start: int, size: int) -> Iterator[memoryview]:
+        return self.read(file, start, size, 0, size)
+
 
 def entry_span(shape: Shape, size: int) -> int:
     """Bytes of a whole entry: header, content, padding."""
@@ -106,13 +117,17 @@ def end_span(shape: Shape) -> int:
 
 def write_entry(file: int, shape: Shape, entry: Entry, content: Iterable[memoryview], when: int) -> None:
     """Header, content, padding. `when` is in seconds since 1970. Raises OSError, ValueError."""
-    info = tarfile.TarInfo(entry.name)
-    info.size, info.mtime, info.mode = entry.size, when, 0o755 if entry.name in EXECUTABLE else 0o644
-    shape.write(file, SECTOR, [memoryview(info.tobuf(tarfile.GNU_FORMAT))])
+    shape.write(file, SECTOR, [memoryview(_header_of(entry, when))])
     if entry.size:
         shape.write(file, entry.size, content)
     if pad := -entry.size % SECTOR:
         shape.write(file, pad, [memoryview(bytes(pad))])
+
+
+def _header_of(entry: Entry, when: int) -> bytes:
+    info = tarfile.TarInfo(entry.name)
+    info.size, info.mtime, info.mode = entry.size, when, 0o755 if entry.name in EXECUTABLE else 0o644
+    return info.tobuf(tarfile.GNU_FORMAT)
 
 
 def write_end(file: int, shape: Shape) -> None:
@@ -130,6 +145,13 @@ class Archive:
     def read(self, name: str, first: int = 0, last: int | None = None) -> Iterator[memoryview]:
         """Bytes of an entry; a piece is good until the next is asked for. Raises NoBundle, BadBundle."""
         raise NotImplementedError
+
+    def prove(self, name: str) -> Iterator[memoryview]:
+        """All of an entry, as `read`; what unpacking it would trip over is found too. Raises NoBundle, BadBundle."""
+        return self.read(name)
+
+    def prove_end(self) -> None:
+        """The same for what follows the last entry. Raises NoBundle, BadBundle."""
 
     def text(self, name: str, limit: int = INDEX_MAX) -> bytes:
         """All of a small entry. Raises BadBundle where it is missing, damaged, or larger than `limit` bytes."""
@@ -168,11 +190,32 @@ class File(Archive):
     def read(self, name: str, first: int = 0, last: int | None = None) -> Iterator[memoryview]:
         entry = self.entries[name]
         self._check_header(entry)
+        start, stop = entry.offset + self.shape.span(SECTOR), entry.size if last is None else last
+        yield from self._told(name, self.shape.read(self._file.fileno(), start, entry.size, first, stop))
+
+    def prove(self, name: str) -> Iterator[memoryview]:
+        entry, file = self.entries[name], self._file.fileno()
+        self._check_header(entry)
+        self._drain(name, self.shape.prove(file, entry.offset, SECTOR))
         start = entry.offset + self.shape.span(SECTOR)
+        if entry.size:
+            yield from self._told(name, self.shape.prove(file, start, entry.size))
+            start += self.shape.span(entry.size)
+        if pad := -entry.size % SECTOR:
+            self._drain(name, self.shape.prove(file, start, pad), zeros=True)
+
+    def prove_end(self) -> None:
+        for at in (self.end, self.end + self.shape.span(SECTOR)):
+            self._drain("the end", self.shape.prove(self._file.fileno(), at, SECTOR), zeros=True)
+
+    def _drain(self, name: str, pieces: Iterator[memoryview], *, zeros: bool = False) -> None:
+        for piece in self._told(name, pieces):
+            if zeros and any(piece):
+                raise self._bad("its padding is not empty", f"{self.path}: {name}")
+
+    def _told(self, name: str, pieces: Iterator[memoryview]) -> Iterator[memoryview]:
         try:
-            yield from self.shape.read(
-                self._file.fileno(), start, entry.size, first, entry.size if last is None else last
-            )
+            yield from pieces
         except stored.Damaged as error:
             raise self._bad(str(error), f"{self.path}: {name}") from None
         except OSError as error:
@@ -242,7 +285,10 @@ class File(Archive):
             raise self._bad(f"what should be a file's header at byte {at:,} is none") from None
         if info.type != tarfile.REGTYPE or not NAME.fullmatch(info.name) or info.size < 0:
             raise self._bad(f"an entry at byte {at:,} is no plain file, or its name is not allowed")
-        return Entry(info.name, info.size, at)
+        found = Entry(info.name, info.size, at)
+        if raw != _header_of(found, int(info.mtime)):
+            raise self._bad(f"the header at byte {at:,} says more than that of a bundle's file")
+        return found
 
     def _check_header(self, entry: Entry) -> None:
         """The index and the tar must say the same: whoever unpacks goes by the tar."""
@@ -264,6 +310,8 @@ class Directory(Archive):
         self.entries = {}
         for file in sorted(item for item in path.rglob("*") if item.is_file() and not item.is_symlink()):
             name = file.relative_to(path).as_posix()
+            if name == KEPT:
+                continue
             self.entries[name] = Entry(name, file.stat().st_size)
         if INDEX not in self.entries:
             raise BadBundle("The directory is no unpacked bundle.", where=str(path), why=f"it has no {INDEX}")
@@ -305,6 +353,10 @@ def parse_index(text: bytes, where: str) -> list[tuple[str, int]]:
         if not re.fullmatch(r"[0-9]{1,15}", size) or not NAME.fullmatch(name):
             raise BadBundle("The bundle's index can't be read.", where=f"{where}: {INDEX}", why=f"line {number}")
         found.append((name, int(size)))
+    if index_text(found) != text:
+        raise BadBundle(
+            "The bundle's index can't be read.", where=f"{where}: {INDEX}", why="it is not as it is written"
+        )
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
 from sensei_tui.base.errors import ExitCode, SenseiError
@@ -13,6 +15,7 @@ FORMAT = 1
 CONTENTS = "bundle.json"
 SUMS = "SHA256SUMS"
 BLOBS = "blobs/sha256/"
+AGAIN = "Copy it again from its source."
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -95,6 +98,11 @@ class NewerBundle(SenseiError):
 def read_contents(archive: Archive) -> Contents:
     """Raises BadBundle, NewerBundle."""
     where, content = f"{archive.path}: {CONTENTS}", archive.text(CONTENTS)
+    # A signature covers SHA256SUMS: what it says of this file must hold wherever this file is believed.
+    if f"{hashlib.sha256(content).hexdigest()}  {CONTENTS}" not in archive.text(SUMS).decode(errors="replace").split(
+        "\n"
+    ):
+        raise BadBundle("The bundle is damaged.", where=where, why=f"it is not what {SUMS} says", remedy=AGAIN)
     try:
         head = msgspec.json.decode(content)
         if isinstance(head, dict) and isinstance(head.get("format"), int) and head["format"] > FORMAT:

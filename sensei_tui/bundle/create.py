@@ -19,6 +19,7 @@ import msgspec
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.bundle.archive import (
     INDEX,
+    SECTOR,
     Archive,
     Entry,
     File,
@@ -122,7 +123,10 @@ def _docker(pool: Pool, item: Item) -> dict[str, Any]:
     while document.is_index:
         document = pool.documents[document.children[0].digest]
     config, *layers = (blob_name(child.digest) for child in document.children)
-    return {"Config": config, "RepoTags": [item.name.partition("@")[0]], "Layers": layers}
+    name = item.name.partition("@")[0]
+    # An image that has only a digest has no tag that docker could give it.
+    tags = [name] if ":" in name.rpartition("/")[2] or "@" not in item.name else []
+    return {"Config": config, "RepoTags": tags, "Layers": layers}
 
 
 def upload_list(pool: Pool, items: Iterable[Item]) -> str:
@@ -223,22 +227,36 @@ def _told(content: Iterator[memoryview], at: int, total: int, what: str, on_prog
 
 
 def _begun(build: Build, part: Path, shape: Shape) -> int:
-    """Bytes of an earlier try of the same bundle that are whole files; 0 where there are none."""
+    """Bytes of an earlier try of the same bundle that are whole files; 0 where there are none.
+
+    It is the same one if its small files are: SHA256SUMS among them names everything else.
+    """
+    at = done = 0
     try:
         size = part.stat().st_size
-        text = index_text(build.entries)
         with part.open("rb") as file:
-            head = b"".join(
-                bytes(piece) for piece in shape.read(file.fileno(), shape.span(512), len(text), 0, len(text))
-            )
+            for name, content, length in _heads(build):
+                start, at = at + shape.span(SECTOR), at + entry_span(shape, length)
+                if at > size:
+                    break
+                if content is not None and content != _bytes(shape.read(file.fileno(), start, length, 0, length)):
+                    return 0
+                done = at if name not in build.files else done
     except (OSError, ValueError):
         return 0
-    at = 0
-    for length in (len(text), *(length for _, length in build.entries)):
-        if at + entry_span(shape, length) > size:
-            break
-        at += entry_span(shape, length)
-    return at if head == text else 0
+    return done
+
+
+def _heads(build: Build) -> Iterator[tuple[str, bytes | None, int]]:
+    """Name, content where it is small, and size of all files in their order."""
+    text = index_text(build.entries)
+    yield INDEX, text, len(text)
+    for name, size in build.entries:
+        yield name, build.files.get(name), size
+
+
+def _bytes(pieces: Iterable[memoryview]) -> bytes:
+    return b"".join(bytes(piece) for piece in pieces)
 
 
 def _check_room(part: Path, needed: int) -> None:

@@ -41,10 +41,14 @@ class Layout(Source):
         except msgspec.DecodeError as error:
             raise BadBundle("The layout's index can't be read.", where=f"{path}: index.json", why=str(error)) from None
         self._roots = {name: item for item in index.manifests for name in _names(item)}
+        self._by_digest = {item.digest: item for item in index.manifests}
         self._referring = _referring(self, index.manifests)
 
     def root(self, name: str) -> Document:
         found = self._roots.get(name) or self._roots.get(name.partition("@")[0])
+        digest = name.partition("@")[2]
+        if digest and (found is None or found.digest != digest):
+            found = self._by_digest.get(digest)
         if found is None:
             some = ", ".join(sorted(self._roots)[:5]) or "none"
             raise NotThere(f"The layout has no image {name}.", where=str(self.path), why=f"its names are: {some}")

@@ -15,6 +15,10 @@ OCI_INDEX: Final = INDEX
 OCI_MANIFEST: Final = MANIFEST
 INDEXES: Final = frozenset({INDEX, DOCKER_LIST})
 MANIFESTS: Final = frozenset({MANIFEST, DOCKER_MANIFEST})
+CONFIGS: Final = frozenset(
+    {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
+)
+"""Media types of what tells how an image is run, and on what."""
 EMPTY: Final = "application/vnd.oci.empty.v1+json"
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME: Final = "io.containerd.image.name"

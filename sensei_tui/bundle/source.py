@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import msgspec
+
 from sensei_tui.base.errors import ExitCode, SenseiError
-from sensei_tui.bundle.oci import ATTESTED, Descriptor, Document, index_of, read_document
+from sensei_tui.bundle.oci import (
+    ATTESTED,
+    CONFIGS,
+    MANIFEST_MAX,
+    Descriptor,
+    Document,
+    Platform,
+    index_of,
+    read_document,
+)
 from sensei_tui.bundle.pool import Pool, Reader
 
 PLATFORM = "linux/amd64"
@@ -42,6 +53,7 @@ class Source(ABC):
 def take(source: Source, name: str, platforms: tuple[str, ...], pool: Pool) -> Descriptor:
     """An image with everything below it into the pool. Raises NotThere, BadBundle, SenseiError."""
     root = chosen(source.root(name), name, platforms)
+    _check_platform(source, name, root, platforms)
     _below(source, name, root, pool)
     for digest in (root.digest, *(child.digest for child in root.children if root.is_index)):
         for item in source.referrers(name, digest):
@@ -72,6 +84,20 @@ def chosen(root: Document, name: str, platforms: tuple[str, ...]) -> Document:
     if len(kept) == len(root.children):
         return root
     return read_document(index_of(kept, root.media_type), root.media_type, name)
+
+
+def _check_platform(source: Source, name: str, root: Document, platforms: tuple[str, ...]) -> None:
+    """An image without an index says in its config what it is for; an artifact is for all."""
+    if root.is_index or root.children[0].media_type not in CONFIGS or root.children[0].size > MANIFEST_MAX:
+        return
+    content = b"".join(bytes(piece) for piece in source.blob(name, root.children[0])())
+    try:
+        found = msgspec.json.decode(content, type=Platform)
+    except msgspec.DecodeError:
+        return
+    missing = [wanted for wanted in platforms if not found.fits(wanted)]
+    if found.architecture and missing:
+        raise NotThere(f"Image {name} is not there for {', '.join(missing)}.", why=f"it is there for: {found}")
 
 
 def _kept(children: tuple[Descriptor, ...], platforms: tuple[str, ...]) -> tuple[Descriptor, ...]:

@@ -55,8 +55,12 @@ def written(file: int, size: int, content: Iterable[memoryview]) -> int:
         _all(file, parts)
     if left:
         raise ValueError(f"{left} bytes are missing")
-    _all(file, [check.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")])
+    _all(file, [_tail(check, size)])
     return member_size(size)
+
+
+def _tail(check: int, size: int) -> bytes:
+    return check.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
 
 
 def _groups(content: Iterable[memoryview], size: int) -> Iterator[list[memoryview]]:
@@ -106,15 +110,34 @@ def content(file: int, start: int, size: int, first: int = 0, last: int | None =
     found before a wrong byte is given out.
     """
     stop = size if last is None else last
-    at, buffer = first, bytearray(AT_ONCE * (BLOCK + FRAME))
+    at, buffer = first, bytearray()
     while at < stop:
         number = at // BLOCK
         count = min(AT_ONCE, -(-stop // BLOCK) - number)
         begin = place(start, number * BLOCK) - FRAME
+        # As large as the first turn needs, and no later one needs more: headers are many and small.
+        buffer = buffer or bytearray(_span(number, count, size))
         view = memoryview(buffer)[: _span(number, count, size)]
         _fill(file, view, begin)
         yield from _pieces(view, number, size, at, stop)
         at = min(stop, (number + count) * BLOCK)
+
+
+def whole(file: int, start: int, size: int) -> Iterator[memoryview]:
+    """All of a member, with what stands around its content; pieces as `content` gives. Raises Damaged, OSError.
+
+    What gzip would refuse is found: `content` leaves the head and the checksum to whoever hashes the content.
+    """
+    if os.pread(file, len(HEAD), start) != HEAD:
+        raise Damaged("its gzip header is another")
+    check = 0
+    for piece in content(file, start, size):
+        check = zlib.crc32(piece, check)
+        yield piece
+    if not size and os.pread(file, FRAME, start + len(HEAD)) != _frame(0, last=True):
+        raise Damaged("block 0 has another length")
+    if os.pread(file, TAIL, start + member_size(size) - TAIL) != _tail(check, size):
+        raise Damaged("its gzip checksum is another")
 
 
 def _span(number: int, count: int, size: int) -> int:

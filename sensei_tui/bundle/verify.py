@@ -44,16 +44,25 @@ def check_files(archive: Archive, wanted: dict[str, str], on_bytes: OnBytes, thr
     def look(name: str) -> str:
         total = hashlib.sha256()
         try:
-            for piece in archive.read(name):
+            for piece in archive.prove(name):
                 total.update(piece)
                 with lock:
                     on_bytes(len(piece))
         except BadBundle as error:
             return f"{name}: {error.why}"
-        return "" if total.hexdigest() == wanted[name] else f"{name}: its content is not what its checksum says"
+        good = total.hexdigest() == wanted.get(name, total.hexdigest())
+        return "" if good else f"{name}: its content is not what its checksum says"
 
     with ThreadPoolExecutor(threads) as pool:
-        return [text for text in pool.map(look, wanted) if text]
+        return [text for text in [*pool.map(look, archive.entries), _end(archive)] if text]
+
+
+def _end(archive: Archive) -> str:
+    try:
+        archive.prove_end()
+    except BadBundle as error:
+        return f"the end: {error.why}"
+    return ""
 
 
 def documents(archive: Archive, contents: Contents) -> dict[str, Document]:

@@ -23,6 +23,7 @@ class LayoutMaker:
         self.blobs.mkdir(parents=True)
         self._random = random.Random(seed)
         self._roots: list[dict[str, Any]] = []
+        self._unpacked: dict[str, str] = {}
 
     def put(self, content: bytes, media_type: str, **more: Any) -> dict[str, Any]:
         """A blob. Returns its descriptor."""
@@ -37,14 +38,17 @@ class LayoutMaker:
             info = tarfile.TarInfo(f"data-{self._random.randrange(1 << 30)}")
             info.size = size
             tar.addfile(info, io.BytesIO(self._random.randbytes(size)))
-        return self.put(gzip.compress(plain.getvalue(), 1, mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip")
+        found = self.put(gzip.compress(plain.getvalue(), 1, mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip")
+        self._unpacked[found["digest"]] = f"sha256:{hashlib.sha256(plain.getvalue()).hexdigest()}"
+        return found
 
     def manifest(
         self, layers: list[dict[str, Any]], architecture: str = "amd64", env: list[str] | None = None, **more: Any
     ) -> dict[str, Any]:
         """An image's manifest. Returns its descriptor."""
+        unpacked = [self._unpacked.get(layer["digest"], "") for layer in layers]
         config = {"architecture": architecture, "os": "linux", "created": "2026-09-01T10:00:00.5Z",
-                  "config": {"Env": env or []}, "rootfs": {"type": "layers", "diff_ids": []}}  # fmt: skip
+                  "config": {"Env": env or []}, "rootfs": {"type": "layers", "diff_ids": unpacked}}  # fmt: skip
         document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": layers,
                     "config": self.put(json.dumps(config).encode(), "application/vnd.oci.image.config.v1+json"),
                     **more}  # fmt: skip

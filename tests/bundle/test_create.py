@@ -1,0 +1,255 @@
+"""Making bundles: the same bytes each time, after whatever interruption, and nothing damaged in them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sensei_tui.bundle.archive import open_archive
+from sensei_tui.bundle.contents import read_contents
+from sensei_tui.bundle.create import SHAPES, DiskFull, file_size, inventory, write_bundle
+from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.verify import check_files, documents, lacking, sums
+from tests.bundle.samples import API, NAMES, TOOL, WEB, built, bundle, layout
+
+FORMS = pytest.mark.parametrize("form", ["tar.gz", "tar"])
+
+
+def sha(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@FORMS
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, form: str) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    first = bundle(tmp_path / "one", form)
+    source = layout(tmp_path / "elsewhere")
+    for item in source.rglob("*"):
+        os.utime(item, (1, 1))
+    assert sha(first) == sha(bundle(tmp_path / "two", form, source))
+
+
+@FORMS
+def test_its_size_is_known_before(tmp_path: Path, form: str) -> None:
+    made = built(tmp_path)
+    assert file_size(made, SHAPES[form]) == write_bundle(made, tmp_path / "b", SHAPES[form])
+    assert file_size(made, SHAPES[form]) == (tmp_path / "b").stat().st_size
+
+
+def test_large_blobs_cost_less_than_a_thousandth(tmp_path: Path) -> None:
+    made = built(tmp_path, layout(tmp_path / "layout", 40_000_000))
+    for form in SHAPES:
+        size = write_bundle(made, tmp_path / form, SHAPES[form])
+        assert size <= 1.001 * sum(blob.size for blob in made.blobs)
+
+
+def test_what_it_says_of_itself(tmp_path: Path) -> None:
+    archive = open_archive(bundle(tmp_path))
+    contents = read_contents(archive)
+    assert [(item.name, item.kind) for item in contents.items][:3] == [(name, "image") for name in NAMES]
+    assert contents.created == "2026-09-01T10:00:00Z"
+    assert contents.kubernetes == ">=1.30.0-0"
+    assert contents.items[1].cuda == "cuda>=12.4"
+    assert [item.subject for item in contents.referrers] == [contents.items[0].digest]
+    assert contents.size == sum(inventory(archive).values())
+    assert check_files(archive, sums(archive), lambda _: None) == []
+    assert list(lacking(archive, contents, documents(archive, contents))) == []
+
+
+def test_pinned_by_digest_it_keeps_the_digest(tmp_path: Path) -> None:
+    source = layout(tmp_path / "layout")
+    digest = next(item["digest"] for item in json.loads((source / "index.json").read_text())["manifests"]
+                  if TOOL in item.get("annotations", {}).values())  # fmt: skip
+    names = (f"docker.io/library/tool@{digest}", f"{TOOL}@{digest}", TOOL)
+    archive = open_archive(bundle(tmp_path, source=source, names=names))
+    found = [item.digest for item in read_contents(archive).items[:3]]
+    assert found[:2] == [digest, digest]
+    assert found[2] != digest, "for one platform it is a smaller index"
+    docker = json.loads(archive.text("manifest.json"))
+    assert [item["RepoTags"] for item in docker] == [[], [TOOL], [TOOL]]
+
+
+def test_a_damaged_source_is_named_and_nothing_is_called_a_bundle(tmp_path: Path) -> None:
+    source = layout(tmp_path / "layout")
+    blob = max((source / "blobs/sha256").iterdir(), key=lambda item: item.stat().st_size)
+    content = blob.read_bytes()
+    blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(BadBundle, match="not what its digest says") as caught:
+        bundle(tmp_path, source=source)
+    assert blob.name in caught.value.where
+    assert not (tmp_path / "bundle.tar.gz").exists()
+    blob.write_bytes(content)
+    whole = bundle(tmp_path, source=source)
+    assert check_files(open_archive(whole), sums(open_archive(whole)), lambda _: None) == []
+
+
+def test_a_source_that_is_shorter_or_longer_than_it_says(tmp_path: Path) -> None:
+    source = layout(tmp_path / "layout")
+    blob = max((source / "blobs/sha256").iterdir(), key=lambda item: item.stat().st_size)
+    content = blob.read_bytes()
+    for changed in (content[:-1], content + b"x"):
+        blob.write_bytes(changed)
+        with pytest.raises(BadBundle, match="not what its digest says"):
+            bundle(tmp_path, source=source)
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from sensei_tui.bundle.create import SHAPES, write_bundle
+from tests.bundle.samples import built
+root, source, form = map(Path, sys.argv[1:])
+made = built(root, source)
+print("begins", flush=True)
+write_bundle(made, root / "bundle", SHAPES[str(form)], lambda *_: time.sleep(0.0005))
+"""
+
+
+@FORMS
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path, form: str) -> None:
+    source = layout(tmp_path / "layout", 6_000_000)
+    (tmp_path / "whole").mkdir()
+    wanted = sha(bundle(tmp_path / "whole", form, source))
+    part, kept = tmp_path / "bundle.part", [0]
+    for number in range(12):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SLOW, tmp_path, source, form], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout
+        assert process.stdout.readline() == "begins\n"
+        size = kept[-1] + random.Random(number).randrange(1, 1_500_000)
+        while process.poll() is None and (not part.exists() or part.stat().st_size < size):
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if not part.exists():
+            break
+        kept.append(part.stat().st_size)
+    assert len(kept) > 2, "it was killed in the middle"
+    write_bundle(built(tmp_path, source), tmp_path / "bundle", SHAPES[form])
+    assert sha(tmp_path / "bundle") == wanted
+    assert not part.exists()
+
+
+@FORMS
+@pytest.mark.parametrize("at", [0, 1, 600, 2_000, 5_000, 30_000, 200_000, 300_000])
+def test_what_was_begun_is_gone_on_with_from_any_length(tmp_path: Path, form: str, at: int) -> None:
+    made = built(tmp_path)
+    write_bundle(made, tmp_path / "whole", SHAPES[form])
+    wanted = (tmp_path / "whole").read_bytes()
+    (tmp_path / "b.part").write_bytes(wanted[:at])
+    told: list[int] = []
+    write_bundle(made, tmp_path / "b", SHAPES[form], lambda done, *_: told.append(done))
+    assert (tmp_path / "b").read_bytes() == wanted
+    assert at < 200_000 or told[0] > 0, "whole blobs were kept"
+
+
+@FORMS
+def test_what_was_begun_of_another_bundle_is_not_kept(tmp_path: Path, form: str) -> None:
+    """Of the same names and sizes even: a word changed in bundle.json."""
+    made = built(tmp_path)
+    write_bundle(made, tmp_path / "whole", SHAPES[form])
+    content = (tmp_path / "whole").read_bytes()
+    made.files["README.txt"] = made.files["README.txt"].replace(b"SENSEI", b"sensei")
+    write_bundle(made, tmp_path / "other", SHAPES[form])
+    (tmp_path / "b.part").write_bytes(content[:-100_000])
+    write_bundle(made, tmp_path / "b", SHAPES[form])
+    assert sha(tmp_path / "b") == sha(tmp_path / "other") != sha(tmp_path / "whole")
+    (tmp_path / "b.part").write_bytes(os.urandom(400_000))
+    write_bundle(made, tmp_path / "b", SHAPES[form])
+    assert sha(tmp_path / "b") == sha(tmp_path / "other")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB."""
+    if os.geteuid():
+        pytest.skip("mounting a small file system needs root")
+    place = tmp_path / "small"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], capture_output=True).returncode:
+        pytest.skip("a file system can't be mounted here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk_is_told_before_and_in_the_middle(
+    tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = built(tmp_path, layout(tmp_path / "layout", 6_000_000))
+    with pytest.raises(DiskFull, match="not enough room") as caught:
+        write_bundle(made, small / "b", SHAPES["tar"])
+    assert f"{file_size(made, SHAPES['tar']):,} bytes are needed" in caught.value.why
+    assert not list(small.iterdir())
+    monkeypatch.setattr("sensei_tui.bundle.create._check_room", lambda *_: None)
+    with pytest.raises(DiskFull, match="can't be written") as other:
+        write_bundle(made, small / "b", SHAPES["tar"])
+    assert "No space left" in other.value.why
+    subprocess.run(["mount", "-o", "remount,size=32m", small], check=True)
+    write_bundle(made, small / "b", SHAPES["tar"])
+    write_bundle(made, tmp_path / "b", SHAPES["tar"])
+    assert sha(small / "b") == sha(tmp_path / "b")
+
+
+def test_a_difference_leaves_out_what_the_site_has(tmp_path: Path) -> None:
+    source = layout(tmp_path / "layout")
+    old = open_archive(bundle(tmp_path, source=source, names=(API,)))
+    made = built(tmp_path, source, known=inventory(old), since="0.9.0")
+    write_bundle(made, tmp_path / "new", SHAPES["tar"])
+    new = open_archive(tmp_path / "new")
+    contents = read_contents(new)
+    assert {item.digest for item in contents.left} <= inventory(old).keys()
+    assert contents.left
+    assert not {item.digest for item in contents.left} & inventory(new).keys()
+    assert list(lacking(new, contents, documents(new, contents))) == []
+
+
+# As others read it.
+
+
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+@pytest.mark.parametrize(("form", "name"), [("tar.gz", API), ("tar.gz", TOOL), ("tar", WEB)])
+def test_skopeo_copies_images_out_of_it_with_their_digests(tmp_path: Path, form: str, name: str) -> None:
+    path = bundle(tmp_path, form)
+    wanted = {item.name: item.digest for item in read_contents(open_archive(path)).items}
+    subprocess.run(
+        [
+            "skopeo",
+            "copy",
+            "--quiet",
+            "--all",
+            "--preserve-digests",
+            f"oci-archive:{path}:{name}",
+            f"oci:{tmp_path / 'out'}:it",
+        ],
+        check=True,
+    )
+    assert [item["digest"] for item in json.loads((tmp_path / "out/index.json").read_text())["manifests"]] == [
+        wanted[name]
+    ]
+
+
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+@pytest.mark.parametrize("names", [(API,), NAMES])
+def test_skopeo_reads_a_tar_as_docker_does(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """Of no gzip it does (skopeo 1.9): it forgets that it unpacked."""
+    path, out = bundle(tmp_path, "tar", names=names), tmp_path / "out"
+    subprocess.run(["skopeo", "copy", "--quiet", f"docker-archive:{path}:{names[0]}", f"dir:{out}"], check=True)
+    config = json.loads((out / "manifest.json").read_text())["config"]["digest"]
+    archive = open_archive(path)
+    document = documents(archive, read_contents(archive))[read_contents(archive).items[0].digest]
+    assert config == document.children[0].digest
