@@ -6,11 +6,9 @@ https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.sshsig; allowed
 from __future__ import annotations
 
 import base64
-import binascii
 import fnmatch
 import hashlib
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,13 +56,24 @@ class Signer:
 
     def may_sign(self, namespace: str, when: datetime) -> str:
         """Why not; empty where it may."""
-        if self.namespaces and not any(fnmatch.fnmatchcase(namespace, item) for item in self.namespaces.split(",")):
+        if self.namespaces and not _matches(namespace, self.namespaces):
             return f"the key of {self.principals} is for {self.namespaces} only"
         if self.before and when > self.before:
             return f"the key of {self.principals} was valid until {self.before:%Y-%m-%d}"
         if self.after and when < self.after:
             return f"the key of {self.principals} is valid from {self.after:%Y-%m-%d} on"
         return ""
+
+
+def _matches(text: str, patterns: str) -> bool:
+    """A pattern list of ssh_config(5): `*` and `?`, and `!` before what must not be."""
+    found = False
+    for item in patterns.split(","):
+        if fnmatch.fnmatchcase(text, item.removeprefix("!").replace("[", "[[]")):
+            if item.startswith("!"):
+                return False
+            found = True
+    return found
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ def check(text: bytes, armored: str, namespace: str = NAMESPACE) -> Signature:
         _verify(key, signature, _signed(namespace, algorithm, text))
     except InvalidSignature:
         raise BadSignature("The signature does not fit: the text is not the one that was signed.") from None
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, NotImplementedError) as error:  # the last for points of other forms
         raise BadSignature("The signature's key is not understood.", why=str(error)) from None
     return Signature(key)
 
@@ -132,7 +141,7 @@ def _parsed(armored: str) -> tuple[bytes, str, str, bytes]:
         raise BadSignature("That is no SSH signature.")
     try:
         data = base64.b64decode("".join(body[len(_BEGIN) : -len(_END)].split()), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one, and so is what is told of letters beyond ASCII
         raise BadSignature("The signature is damaged: it is no base64.") from None
     if data[:6] != _MAGIC or int.from_bytes(data[6:10], "big") != _VERSION:
         raise BadSignature("The signature is of a kind that is not understood.")
@@ -196,14 +205,16 @@ def _options(text: str, where: str) -> dict[str, str]:
         name, _, value = item.partition("=")
         if name.lower() not in ("namespaces", "valid-after", "valid-before"):
             raise BadKey("An option of a trusted key is not understood.", where=where, why=name)
-        found[name.lower()] = "".join(shlex.split(value))
+        if not re.fullmatch(r'"[^"]*"', value):
+            raise BadKey("An option of a trusted key is not in quotes.", where=where, why=item)
+        found[name.lower()] = value[1:-1]
     return found
 
 
 def _decoded(text: str, where: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise BadKey("A trusted key is no base64.", where=where) from None
 
 
