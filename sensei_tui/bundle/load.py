@@ -63,11 +63,13 @@ class Tally:
 
 @dataclass
 class _Work:
-    """A blob and every repository that needs it."""
+    """A blob, and every repository that needs it."""
 
     digest: str
     size: int
     repositories: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    """Those of images that are there whole: from them it can be taken over."""
 
 
 class Stopped(SenseiError):
@@ -95,7 +97,7 @@ class Loader:
         targets = [target_of(item, self._registry.place) for item in self._contents.items]
         missing = [target for target in targets if not self._is_there(target)]
         self.tally.images, self.tally.images_there = len(targets), len(targets) - len(missing)
-        work = self._work(missing)
+        work = self._work(missing, [target for target in targets if target not in missing])
         self.tally.total = sum(item.size for item in work)
         self._blobs(work)
         for target in missing:
@@ -107,17 +109,23 @@ class Loader:
         self._check()
         return self._registry.has_manifest(target.repository, target.version) == target.item.digest
 
-    def _work(self, targets: list[Target]) -> list[_Work]:
+    def _work(self, missing: list[Target], whole: list[Target]) -> list[_Work]:
         """In the order in which they lie in the archive."""
         found: dict[str, _Work] = {}
-        for target in targets:
-            for digest in reachable(self._documents, target.item.digest):
-                if digest not in self._documents:
-                    size = self._size(digest)
-                    work = found.setdefault(digest, _Work(digest, size))
-                    if target.repository not in work.repositories:
-                        work.repositories.append(target.repository)
+        for target in missing:
+            for digest in self._below(target):
+                work = found.setdefault(digest, _Work(digest, self._size(digest)))
+                if target.repository not in work.repositories:
+                    work.repositories.append(target.repository)
+        for target in whole:
+            for digest in self._below(target):
+                if digest in found and target.repository not in found[digest].others:
+                    found[digest].others.append(target.repository)
         return sorted(found.values(), key=lambda item: item.digest)
+
+    def _below(self, target: Target) -> list[str]:
+        """Blobs of a target that are no manifests."""
+        return [digest for digest in reachable(self._documents, target.item.digest) if digest not in self._documents]
 
     def _size(self, digest: str) -> int:
         archive = self._archive_of(digest)
@@ -146,7 +154,8 @@ class Loader:
 
     def _blob(self, work: _Work) -> None:
         self._check()
-        held = next((name for name in work.repositories if self._registry.has_blob(name, work.digest) is not None), "")
+        places = [*work.repositories, *work.others]
+        held = next((name for name in places if self._registry.has_blob(name, work.digest) is not None), "")
         if held:
             self._tell(there=work.size)
         else:
@@ -192,10 +201,11 @@ class Loader:
         for digest in reachable(self._documents, target.item.digest):
             if digest in self._documents and digest != target.item.digest:
                 self._put(target.repository, digest, digest)
-        self._put(target.repository, target.version, target.item.digest)
         for document in self._documents.values():
             if document.subject and document.subject in reachable(self._documents, target.item.digest):
                 self._refer(target.repository, document)
+        # Whatever breaks off before here is done again: only the name says that an image is there.
+        self._put(target.repository, target.version, target.item.digest)
 
     def _put(self, repository: str, version: str, digest: str) -> bool:
         document = self._documents[digest]
