@@ -36,7 +36,7 @@ registry=${SENSEI_REGISTRY:-} ca='' scheme=https user='' trust='' tool='' sums=y
 while [ $# -gt 0 ]; do
     case $1 in
     --registry | --ca | --user | --trust | --tool)
-        [ $# -ge 2 ] || fail 2 "$1 needs a value"
+        case ${2:-} in '' | -*) fail 2 "$1 needs a value" ;; esac
         case $1 in
         --registry) registry=$2 ;;
         --ca) ca=$2 ;;
@@ -70,7 +70,9 @@ registry=${registry%/}
     usage >&2
     fail 2 'name the registry: --registry HOST[:PORT][/PREFIX]'
 }
-[ -r images.list ] || fail 1 'images.list is missing: unpack the whole bundle, and run this where it was unpacked'
+for file in images.list SHA256SUMS; do
+    [ -s $file ] || fail 1 "$file is missing: unpack the whole bundle, and run this where it was unpacked"
+done
 [ -z "$ca" ] || [ -r "$ca" ] || fail 2 "can't read $ca"
 [ -z "$trust" ] || [ -r "$trust" ] || fail 2 "can't read $trust"
 
@@ -103,12 +105,18 @@ signature() {
     fi
 }
 
-signature
-if [ "$sums" = yes ]; then
-    say 'comparing checksums ...'
-    bad=$(sha256 -c SHA256SUMS 2>/dev/null | grep -v ': OK$')
+compare() { # reads lines of SHA256SUMS
+    bad=$(sha256 -c - 2>/dev/null | grep -v ': OK$')
     [ -z "$bad" ] || fail 1 "the bundle is damaged, copy it again:
 $bad"
+}
+
+signature
+# What is loaded under which name stands in small files: they are compared always.
+grep -v '  blobs/' SHA256SUMS | compare || exit
+if [ "$sums" = yes ]; then
+    say 'comparing checksums ...'
+    compare <SHA256SUMS
     say "$(grep -c . SHA256SUMS) files are what they should be"
 fi
 
@@ -204,6 +212,14 @@ upload() { # REPOSITORY HEX SIZE
     [ "$status" = 201 ] || refused "$1" "$status"
 }
 
+taken_over() { # HEX: from another image that has it there already
+    for other in $(awk -v hex="$1" '$1 == "image" { name = $2 } $1 == "blob" && $2 == hex { print name }' images.list); do
+        from=$(name=$other && place && say "$repository")
+        [ "$(ask POST "$scheme://$host/v2/$repository/blobs/uploads/?mount=sha256:$1&from=$from")" = 201 ] && return 0
+    done
+    return 1
+}
+
 refused() { # REPOSITORY STATUS
     why=$(tr -d '[:cntrl:]' <"$work/body" | cut -c1-300)
     case $2 in
@@ -228,7 +244,7 @@ by_curl() {
             ;;
         blob)
             if [ ! -e "blobs/sha256/$first" ]; then
-                [ "$(ask HEAD "$scheme://$host/v2/$repository/blobs/sha256:$first")" = 200 ] ||
+                [ "$(ask HEAD "$scheme://$host/v2/$repository/blobs/sha256:$first")" = 200 ] || taken_over "$first" ||
                     fail 1 "blob $first is neither here nor at $host: load the bundle before this one first"
             else
                 upload "$repository" "$first" "$second"
