@@ -315,8 +315,11 @@ def test_the_command_tells_which_file_would_help(path: Path, secured: Real, tmp_
         str(secured.place),
     ]
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    for options, text in (["--ca", ca], "certificate"), (["--ca", secured.ca], "login"), (["--plain-http"], "TLS"):
-        done = subprocess.run([*command, *options], capture_output=True, text=True, env=environ)  # type: ignore[list-item]
+    wrong: list[tuple[list[str], str]] = [
+        (["--ca", str(ca)], "certificate"), (["--ca", str(secured.ca)], "login"), (["--plain-http"], "TLS"),
+    ]  # fmt: skip
+    for options, text in wrong:
+        done = subprocess.run([*map(str, command), *options], capture_output=True, text=True, env=environ)
         assert done.returncode in (2, 3), done.stderr
         assert text in done.stderr
     refused = subprocess.run(
