@@ -323,7 +323,7 @@ def test_the_command_tells_which_file_would_help(path: Path, secured: Real, tmp_
         assert done.returncode in (2, 3), done.stderr
         assert text in done.stderr
     refused = subprocess.run(
-        [item for item in command if item != "--allow-unsigned"], capture_output=True, text=True, env=environ
+        [str(item) for item in command if item != "--allow-unsigned"], capture_output=True, text=True, env=environ
     )
     assert refused.returncode == 1
     assert "not signed" in refused.stderr
