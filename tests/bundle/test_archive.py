@@ -261,7 +261,13 @@ def test_ordinary_gzip_says_what_to_do(made: dict[str, Path], tmp_path: Path) ->
         File(tmp_path / "g")
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"PK\x03\x04" + bytes(600), bytes(1024), os.urandom(2048)])
+NO_BUNDLES = {
+    "empty": b"", "one byte": b"x", "a zip": b"PK\x03\x04" + bytes(600), "zeros": bytes(1024),
+    "noise": random.Random(7).randbytes(2048),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NO_BUNDLES.values(), ids=NO_BUNDLES.keys())
 def test_what_is_no_bundle(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(BadBundle, match="no bundle"):
