@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import line
+from tests.bench import bundles, line
 from tests.bench.crowd import measure
 from tests.bench.install import Installs
 from tests.bench.measure import HEAD, Cost, Ratio, Work, adopt_orphans, alternated, stopwatch
@@ -21,6 +21,8 @@ from tests.e2e.rehearsed import rehearsed
 from tests.terminal.line import Line
 
 STARTS, PAINTS, INSTALLS = 25, 15, 5
+BUNDLE = 3_000_000_000
+"""Bytes of the images of a bundle."""
 PAINTED = "Sensei"
 FILLED = "What to do next:"
 BARE_TEXTUAL = f"""
@@ -112,6 +114,9 @@ def main() -> int:
     print("\n".join(crowd()))
     slow, met = line.measure()
     print("", *slow, sep="\n")
+    carried, told = bundles.measure(BUNDLE)
+    print("", HEAD, *(ratio.row() for ratio in carried), "", *told, sep="\n")
+    table += carried
     return 0 if met and all(ratio.met for ratio in table) else 1
 
 
