@@ -141,6 +141,8 @@ class Archive:
 
     path: Path
     entries: dict[str, Entry]
+    absent: dict[str, int] = {}
+    """Names and sizes of what is in volumes that are not here."""
 
     def read(self, name: str, first: int = 0, last: int | None = None) -> Iterator[memoryview]:
         """Bytes of an entry; a piece is good until the next is asked for. Raises NoBundle, BadBundle."""

@@ -95,14 +95,19 @@ class NewerBundle(SenseiError):
     exit_code = ExitCode.FINDING
 
 
+def summed(archive: Archive, name: str) -> bytes:
+    """A small file as SHA256SUMS has it: that is what a signature covers. Raises BadBundle."""
+    content = archive.text(name)
+    line = f"{hashlib.sha256(content).hexdigest()}  {name}"
+    if line not in archive.text(SUMS).decode(errors="replace").split("\n"):
+        where = f"{archive.path}: {name}"
+        raise BadBundle("The bundle is damaged.", where=where, why=f"it is not what {SUMS} says", remedy=AGAIN)
+    return content
+
+
 def read_contents(archive: Archive) -> Contents:
     """Raises BadBundle, NewerBundle."""
-    where, content = f"{archive.path}: {CONTENTS}", archive.text(CONTENTS)
-    # A signature covers SHA256SUMS: what it says of this file must hold wherever this file is believed.
-    if f"{hashlib.sha256(content).hexdigest()}  {CONTENTS}" not in archive.text(SUMS).decode(errors="replace").split(
-        "\n"
-    ):
-        raise BadBundle("The bundle is damaged.", where=where, why=f"it is not what {SUMS} says", remedy=AGAIN)
+    where, content = f"{archive.path}: {CONTENTS}", summed(archive, CONTENTS)
     try:
         head = msgspec.json.decode(content)
         if isinstance(head, dict) and isinstance(head.get("format"), int) and head["format"] > FORMAT:

@@ -32,7 +32,7 @@ from sensei_tui.bundle.archive import (
     write_end,
     write_entry,
 )
-from sensei_tui.bundle.contents import CONTENTS, SUMS, Contents, Item, Left, blob_name
+from sensei_tui.bundle.contents import BLOBS, CONTENTS, SUMS, Contents, Item, Left, blob_name
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Document, encoded, index_of
 from sensei_tui.bundle.pool import Blob, Pool, checked, reachable
@@ -57,6 +57,8 @@ class Build:
     contents: Contents
     files: dict[str, bytes] = field(default_factory=dict)
     """The small files before the blobs, in their order."""
+    pieces: list[tuple[str, Blob]] | None = None
+    """What a volume holds: names, and blobs or segments of them. None: all blobs."""
 
     @property
     def blobs(self) -> list[Blob]:
@@ -68,7 +70,12 @@ class Build:
     def entries(self) -> list[tuple[str, int]]:
         """Name and size of everything after the index, in order."""
         small = [(name, len(content)) for name, content in self.files.items()]
-        return [*small, *((blob_name(blob.digest), blob.size) for blob in self.blobs)]
+        return [*small, *((name, blob.size) for name, blob in self.named)]
+
+    @property
+    def named(self) -> list[tuple[str, Blob]]:
+        """Everything after the small files."""
+        return [(blob_name(blob.digest), blob) for blob in self.blobs] if self.pieces is None else self.pieces
 
     @property
     def when(self) -> int:
@@ -103,6 +110,11 @@ def add_files(build: Build, charts: Mapping[str, bytes]) -> None:
         "manifest.json": encoded([_docker(build.pool, item) for item, _ in roots if item.kind == "image"]),
         **{f"charts/{name}": content for name, content in sorted(charts.items())},
     }
+    add_sums(build)
+
+
+def add_sums(build: Build) -> None:
+    """SHA256SUMS of all small files and blobs."""
     sums = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in build.files.items() if name != SUMS]
     sums += [f"{blob.digest.partition(':')[2]}  {blob_name(blob.digest)}\n" for blob in build.blobs]
     build.files[SUMS] = "".join(sums).encode()
@@ -214,8 +226,7 @@ def _parts(build: Build) -> Iterator[tuple[Entry, Callable[[], Iterator[memoryvi
     text = index_text(build.entries)
     for name, content in {INDEX: text, **build.files}.items():
         yield Entry(name, len(content)), lambda content=content: iter([memoryview(content)])  # type: ignore[misc]
-    for blob in build.blobs:
-        name = blob_name(blob.digest)
+    for name, blob in build.named:
         yield Entry(name, blob.size), lambda blob=blob, name=name: checked(blob, name)  # type: ignore[misc]
 
 
@@ -247,6 +258,12 @@ def _begun(build: Build, part: Path, shape: Shape) -> int:
     return done
 
 
+def is_finished(build: Build, path: Path, shape: Shape) -> bool:
+    """Whether this file is what would be written, as far as its size and its small files tell."""
+    whole = file_size(build, shape)
+    return _begun(build, path, shape) == whole - end_span(shape) and path.stat().st_size >= whole
+
+
 def _heads(build: Build) -> Iterator[tuple[str, bytes | None, int]]:
     """Name, content where it is small, and size of all files in their order."""
     text = index_text(build.entries)
@@ -271,11 +288,8 @@ def _check_room(part: Path, needed: int) -> None:
 
 def inventory(archive: Archive) -> dict[str, int]:
     """Digest -> size of the blobs that a site has once this bundle is loaded, its own base included."""
-    found = {
-        f"sha256:{name.rpartition('/')[2]}": entry.size
-        for name, entry in archive.entries.items()
-        if name.startswith("blobs/sha256/")
-    }
+    sizes = archive.absent | {name: entry.size for name, entry in archive.entries.items()}
+    found = {f"sha256:{name.removeprefix(BLOBS)}": size for name, size in sizes.items() if name.startswith(BLOBS)}
     if not found:
         raise BadBundle("The bundle has no blobs.", where=str(archive.path))
     return found

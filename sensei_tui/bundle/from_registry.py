@@ -42,8 +42,8 @@ class Registries(Source):
     def blob(self, name: str, wanted: Descriptor) -> Reader:
         reference, registry = self._find(name)
 
-        def read() -> Iterator[memoryview]:
-            for piece in registry.blob(reference.path, wanted.digest):
+        def read(first: int = 0) -> Iterator[memoryview]:
+            for piece in registry.blob(reference.path, wanted.digest, first):
                 yield memoryview(piece)
 
         return read

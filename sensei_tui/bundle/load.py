@@ -82,18 +82,26 @@ class Loader:
     """One load. `registry` must be of `place`. `on_change` is called from any thread, whenever the tally changed."""
 
     def __init__(
-        self, archives: Iterable[Archive], contents: Contents, documents: dict[str, Document], registry: Registry,
+        self, archive: Archive, contents: Contents, documents: dict[str, Document], registry: Registry,
         on_change: Callable[[Tally], None], at_once: int = AT_ONCE,
     ) -> None:  # fmt: skip
-        self._archives, self._contents, self._documents = [*archives], contents, documents
+        self._archive, self._contents, self._documents = archive, contents, documents
         self._registry, self._on_change, self._at_once = registry, on_change, at_once
         self.tally = Tally()
+        self.whole: list[Target] = []
+        """What is in the registry, once `run` has returned."""
         self.stop = Event()
         self._lock = Lock()
         self._left = {item.digest for item in contents.left}
+        self._sizes = {child.digest: child.size for document in documents.values() for child in document.children}
+        self.lacking: set[str] = set()
+        """Blobs that are in volumes that are not here, and that the registry does not have from an earlier call."""
 
     def run(self) -> Tally:
-        """Blobs, then manifests, then names. Raises RegistryError, BadBundle, Incomplete, Stopped."""
+        """Blobs, then manifests, then names. Raises RegistryError, BadBundle, Incomplete, Stopped.
+
+        Of volumes, only images whose blobs are all there get their names; see `lacking`.
+        """
         targets = [target_of(item, self._registry.place) for item in self._contents.items]
         missing = [target for target in targets if not self._is_there(target)]
         self.tally.images, self.tally.images_there = len(targets), len(targets) - len(missing)
@@ -102,8 +110,14 @@ class Loader:
         self._blobs(work)
         for target in missing:
             self._check()
-            self._manifests(target)
+            if self._is_whole(target):
+                self._manifests(target)
+        self.whole = [target for target in targets if target not in missing or self._is_whole(target)]
         return self.tally
+
+    def _is_whole(self, target: Target) -> bool:
+        """Whether the registry has its blobs, once they were looked at."""
+        return self.lacking.isdisjoint(self._below(target))
 
     def _is_there(self, target: Target) -> bool:
         self._check()
@@ -124,20 +138,21 @@ class Loader:
         return sorted(found.values(), key=lambda item: item.digest)
 
     def _below(self, target: Target) -> list[str]:
-        """Blobs of a target that are no manifests."""
-        return [digest for digest in reachable(self._documents, target.item.digest) if digest not in self._documents]
+        """Blobs of a target, and of what is told about it, that are no manifests."""
+        roots = [target.item.digest, *(item.digest for item in self._about(target))]
+        found = dict.fromkeys(digest for root in roots for digest in reachable(self._documents, root))
+        return [digest for digest in found if digest not in self._documents]
+
+    def _about(self, target: Target) -> list[Document]:
+        """Signatures, SBOMs."""
+        there = {*reachable(self._documents, target.item.digest)}
+        return [document for document in self._documents.values() if document.subject in there]
 
     def _size(self, digest: str) -> int:
-        archive = self._archive_of(digest)
-        if archive is not None:
-            return archive.entries[blob_name(digest)].size
-        return next(item.size for item in self._contents.left if item.digest == digest)
-
-    def _archive_of(self, digest: str) -> Archive | None:
-        found = next((item for item in self._archives if blob_name(digest) in item.entries), None)
-        if found is None and digest not in self._left:
-            raise BadBundle("The bundle lacks a blob.", where=str(self._archives[0].path), why=digest)
-        return found
+        entry = self._archive.entries.get(blob_name(digest))
+        if entry is None and digest not in self._left and blob_name(digest) not in self._archive.absent:
+            raise BadBundle("The bundle lacks a blob.", where=str(self._archive.path), why=digest)
+        return entry.size if entry else self._sizes[digest]
 
     # Blobs.
 
@@ -158,6 +173,9 @@ class Loader:
         held = next((name for name in places if self._registry.has_blob(name, work.digest) is not None), "")
         if held:
             self._tell(there=work.size)
+        elif blob_name(work.digest) in self._archive.absent:
+            self.lacking.add(work.digest)
+            return
         else:
             held = work.repositories[0]
             self._send(work, held)
@@ -170,14 +188,13 @@ class Loader:
         return self._registry.mount(name, digest, held) or self._registry.has_blob(name, digest) is not None
 
     def _send(self, work: _Work, repository: str, *, counted: bool = True) -> None:
-        archive = self._archive_of(work.digest)
-        if archive is None:
+        if blob_name(work.digest) not in self._archive.entries:
             raise Incomplete(
                 "The registry lacks a blob that this bundle leaves out.", where=f"{self._registry.place}/{repository}",
                 why=f"{work.digest} is of the bundle of version {self._contents.since}",
                 remedy=f"Load the bundle of version {self._contents.since} first, or a whole one.",
             )  # fmt: skip
-        reader = _Reader(archive, work.digest)
+        reader = _Reader(self._archive, work.digest)
         told = (lambda count: self._tell(sent=count)) if counted else (lambda _: self._check())
         self._tell(what=repository)
         self._registry.upload(repository, work.digest, work.size, reader.read, told)
@@ -201,9 +218,8 @@ class Loader:
         for digest in reachable(self._documents, target.item.digest):
             if digest in self._documents and digest != target.item.digest:
                 self._put(target.repository, digest, digest)
-        for document in self._documents.values():
-            if document.subject and document.subject in reachable(self._documents, target.item.digest):
-                self._refer(target.repository, document)
+        for document in self._about(target):
+            self._refer(target.repository, document)
         # Whatever breaks off before here is done again: only the name says that an image is there.
         self._put(target.repository, target.version, target.item.digest)
 
@@ -213,9 +229,6 @@ class Loader:
 
     def _refer(self, repository: str, document: Document) -> None:
         """Where a registry keeps no list of referrers, clients keep one under a tag."""
-        for child in document.children:
-            if self._registry.has_blob(repository, child.digest) is None:
-                self._send(_Work(child.digest, child.size), repository, counted=False)
         if self._put(repository, document.digest, document.digest):
             return
         there = self._registry.referrers(repository, document.subject)

@@ -7,9 +7,10 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from sensei_tui.bundle.archive import Archive, open_archive
+from sensei_tui.bundle.archive import Archive
 from sensei_tui.bundle.contents import SUMS, Contents, read_contents
 from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.joined import open_bundle
 from sensei_tui.bundle.oci import Document, digest_of
 from sensei_tui.bundle.signed import NotTrusted, Seal, seal_of
 from sensei_tui.bundle.sshsig import allowed_signers
@@ -26,9 +27,9 @@ class Bundle:
     contents: Contents
 
     @classmethod
-    def open(cls, path: Path) -> Bundle:
-        """Raises NoBundle, BadBundle, NewerBundle."""
-        archive = open_archive(path)
+    def open(cls, *paths: Path) -> Bundle:
+        """A file, an unpacked directory, or volumes in any order. Raises NoBundle, BadBundle, NewerBundle."""
+        archive = open_bundle(paths)
         return cls(archive, read_contents(archive))
 
     @property

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from sensei_tui.bundle.errors import BadBundle, NoBundle
 from sensei_tui.bundle.oci import Descriptor, Document, digest_of
 
 READ = 1 << 20
-Reader = Callable[[], Iterable[memoryview]]
-"""The bytes from the beginning, each time it is called."""
+
+
+class Reader(Protocol):
+    """The bytes from `first` on, each time it is called."""
+
+    def __call__(self, first: int = 0, /) -> Iterable[memoryview]:
+        """Pieces of any size; each is good until the next is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Pool:
     def add_bytes(self, content: bytes, media_type: str) -> Descriptor:
         """Something small that is made here."""
         found = Descriptor(media_type, digest_of(content), len(content))
-        self.add(found.digest, found.size, lambda: [memoryview(content)])
+        self.add(found.digest, found.size, lambda first=0: [memoryview(content)[first:]])
         return found
 
     def add_document(self, document: Document) -> Descriptor:
@@ -74,12 +80,11 @@ def reachable(documents: dict[str, Document], root: str) -> list[str]:
 def file_reader(path: Path, first: int = 0, size: int | None = None) -> Reader:
     """A part of a file. Raises NoBundle when read."""
 
-    def read() -> Iterator[memoryview]:
+    def read(skip: int = 0) -> Iterator[memoryview]:
         buffer = bytearray(READ)
-        left = size if size is not None else path.stat().st_size - first
+        at, left = first + skip, (size if size is not None else path.stat().st_size - first) - skip
         try:
             with path.open("rb") as file:
-                at = first
                 while left:
                     got = os.preadv(file.fileno(), [memoryview(buffer)[:left]], at)
                     if not got:

@@ -32,7 +32,7 @@ def sums(archive: Archive) -> dict[str, str]:
         found[match[2]] = match[1]
     for name in archive.entries.keys() - found.keys() - {INDEX, SUMS, *APPENDED}:
         raise _bad(archive, name, f"{SUMS} does not name it")
-    for name in found.keys() - archive.entries.keys():
+    for name in found.keys() - archive.entries.keys() - archive.absent.keys():
         raise _bad(archive, name, f"{SUMS} names it, and it is not there")
     return found
 
@@ -86,12 +86,13 @@ def documents(archive: Archive, contents: Contents) -> dict[str, Document]:
 
 
 def lacking(archive: Archive, contents: Contents, found: dict[str, Document]) -> Iterator[str]:
-    """Digests that an item refers to and that are neither here nor left out on purpose; those of another size too."""
-    left = {item.digest: item.size for item in contents.left}
+    """Digests that an item refers to and that are neither here, nor in another volume, nor left out on purpose; those
+    of another size too."""
+    left = {item.digest for item in contents.left}
     sizes = {child.digest: child.size for document in found.values() for child in document.children}
     for digest in dict.fromkeys(digest for root, _ in contents.roots for digest in reachable(found, root)):
         entry = archive.entries.get(blob_name(digest))
-        if entry is None and digest not in left:
+        if entry is None and digest not in left and blob_name(digest) not in archive.absent:
             yield f"{digest} is missing"
         elif entry is not None and sizes.get(digest, entry.size) != entry.size:
             yield f"{digest} has {entry.size:,} of {sizes[digest]:,} bytes"

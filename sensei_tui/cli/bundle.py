@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,13 @@ from sensei_tui.cli.output import emit, note, output_option
 if TYPE_CHECKING:
     from sensei_tui.bundle.archive import Archive
     from sensei_tui.bundle.contents import Contents
+    from sensei_tui.bundle.joined import Missing
     from sensei_tui.bundle.signed import Seal
 
 FILE = click.Path(path_type=Path)
+FILES = click.argument("files", type=FILE, nargs=-1, required=True, metavar="FILE...")
+"""A bundle's file, its unpacked directory, its volumes in any order, or a directory of them."""
+FILES_OR_NONE = click.argument("files", type=FILE, nargs=-1, metavar="[FILE...]")
 COMMANDS = {
     "create": ("sensei_tui.cli.bundle_create:create", "Make one, on a machine that reaches the images."),
     "inspect": ("sensei_tui.cli.bundle:inspect", "What is in it, and who signed it. Reads a few kilobytes."),
@@ -43,17 +47,25 @@ def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@FILES
 @output_option
-def inspect(file: Path, output: str) -> None:
+def inspect(files: tuple[Path, ...], output: str) -> None:
     """What is in a bundle. Says by which key it is signed, and not whether that key is trusted: verify does."""
-    from sensei_tui.bundle.archive import open_archive
     from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.bundle.joined import open_bundle
 
-    archive = open_archive(file)
+    archive = open_bundle(files)
     contents = read_contents(archive)
-    signed = fingerprint_of(archive)
-    emit({"contents": contents, "signed": signed}, [*lines_of(contents), f"signed    {signed or 'no'}"], output)
+    signed, missing = fingerprint_of(archive), missing_of(archive)
+    lines = [*lines_of(contents), f"signed    {signed or 'no'}", *(f"missing   {item}" for item in missing)]
+    emit({"contents": contents, "signed": signed, "missing": missing}, lines, output)
+
+
+def missing_of(archive: Archive) -> list[Missing]:
+    """Volumes that are not here, with what they hold."""
+    from sensei_tui.bundle.joined import Joined
+
+    return [*archive.missing] if isinstance(archive, Joined) else []
 
 
 def fingerprint_of(archive: Archive) -> str:
@@ -85,11 +97,11 @@ def lines_of(contents: Contents) -> list[str]:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@FILES
 @SITE
 @trust_options
 @output_option
-def verify(file: Path, site: Path | None, trust: Path | None, allow_unsigned: bool, output: str) -> None:
+def verify(files: tuple[Path, ...], site: Path | None, trust: Path | None, allow_unsigned: bool, output: str) -> None:
     """Read a bundle whole: every checksum, every manifest, every blob that an image needs, and the signature.
 
     Trusted keys are those of --trust, or of the site's file trusted-keys. Exit code 1: something is not right.
@@ -97,33 +109,56 @@ def verify(file: Path, site: Path | None, trust: Path | None, allow_unsigned: bo
     from sensei_tui.base import clock
     from sensei_tui.bundle.opened import Bundle
 
-    bundle = Bundle.open(file)
-    contents = bundle.contents
+    bundle = Bundle.open(*files)
+    archive, contents = bundle.archive, bundle.contents
     seal, why = bundle.seal(trusted_keys(trust, site), clock.now(), allow_unsigned=allow_unsigned)
     if why:
         note(why)
-    found = problems_of(bundle.archive, contents)
-    answer = {"bundle": str(file), "version": contents.version, "signed": seal, "problems": found}
-    emit(answer, verdict(file, contents, seal, found), output)
-    if found:
+    found, missing = problems_of(archive, contents), missing_of(archive)
+    answer = {"bundle": str(archive.path), "version": contents.version, "signed": seal, "problems": found,
+              "missing": missing}  # fmt: skip
+    emit(answer, verdict(archive.path, contents, seal, found, missing), output)
+    if found or missing:
         raise SystemExit(1)
 
 
 def problems_of(archive: Archive, contents: Contents) -> list[str]:
     """Everything that is wrong with its content."""
-    from sensei_tui.bundle.verify import check_files, documents, lacking, sums
+    from sensei_tui.bundle.verify import documents, lacking, sums
     from sensei_tui.cli.meter import Meter
 
     wanted = sums(archive)
-    meter = Meter("verify", sum(archive.entries[name].size for name in wanted))
+    meter = Meter("verify", sum(entry.size for part in _parts(archive) for entry in part.entries.values()))
     try:
-        found = check_files(archive, wanted, meter.add)
+        found = _damaged(archive, wanted, meter.add)
     finally:
         meter.end()
     return found or list(lacking(archive, contents, documents(archive, contents)))
 
 
-def verdict(file: Path, contents: Contents, seal: Seal | None, problems: list[str]) -> list[str]:
+def _parts(archive: Archive) -> list[Archive]:
+    from sensei_tui.bundle.joined import Joined
+
+    return archive.archives if isinstance(archive, Joined) else [archive]
+
+
+def _damaged(archive: Archive, wanted: dict[str, str], on_bytes: Callable[[int], None]) -> list[str]:
+    """Of volumes with the file that it is in."""
+    from sensei_tui.bundle.joined import Joined
+    from sensei_tui.bundle.verify import check_files
+
+    if not isinstance(archive, Joined):
+        return check_files(archive, wanted, on_bytes)
+    found = []
+    for part in archive.archives:
+        found += [f"{part.path}: {text}" for text in check_files(part, archive.sums_of(part, wanted), on_bytes)]
+        found += [f"{part.path}: {name}: no checksum names it" for name in archive.strange(part, wanted)]
+    return found
+
+
+def verdict(
+    file: Path, contents: Contents, seal: Seal | None, problems: list[str], missing: list[Missing]
+) -> list[str]:  # fmt: skip
     """For people."""
     from sensei_tui.base.text import plural
 
@@ -131,8 +166,19 @@ def verdict(file: Path, contents: Contents, seal: Seal | None, problems: list[st
     warned = [f"warn: {text}" for text in seal.warnings] if seal else []
     if problems:
         return [f"{file} is damaged:", *(f"  {text}" for text in problems), signed, *warned]
+    if missing:
+        return [
+            f"{file}: what is here is as it should be; missing:",
+            *(line for item in missing for line in _listed(item)),
+            signed,
+            *warned,
+        ]
     items = plural(len(contents.items), "image or artifact", "images and artifacts")
     return [f"{file}: version {contents.version}, {items}, every byte as it should be", signed, *warned]
+
+
+def _listed(item: Missing) -> list[str]:
+    return [f"  volume {item.number} of {item.of} with", *(f"    {part.name}" for part in item.parts)]
 
 
 def trusted_keys(trust: Path | None, site: Path | None) -> Path | None:
@@ -149,19 +195,32 @@ def trusted_keys(trust: Path | None, site: Path | None) -> Path | None:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@FILES
 @click.option("--key", type=FILE, required=True, help="A private key of OpenSSH, best ssh-ed25519.")
 @output_option
-def sign(file: Path, key: Path, output: str) -> None:
-    """Sign a bundle, in place of an earlier signature. The passphrase is asked for where the key has one."""
+def sign(files: tuple[Path, ...], key: Path, output: str) -> None:
+    """Sign a bundle, or all of its volumes that are named, in place of an earlier signature.
+
+    The passphrase is asked for where the key has one.
+    """
+    fingerprint = sign_all(files, key, passphrase(key))
+    emit({"bundle": [str(file) for file in files], "fingerprint": fingerprint},
+         [f"{file} is signed by {fingerprint}" for file in files], output)  # fmt: skip
+
+
+def sign_all(files: Iterable[Path], key: Path, secret: bytes | None) -> str:
+    """Each with the same text. Returns the key's fingerprint. Raises BadKey, NoBundle, BadBundle."""
     from sensei_tui.base import clock
     from sensei_tui.bundle.archive import File
     from sensei_tui.bundle.contents import read_contents
-    from sensei_tui.bundle.signed import sign as signed
+    from sensei_tui.bundle.signed import sign
 
-    archive = File(file)
-    fingerprint = signed(archive, read_contents(archive), key, passphrase(key), clock.now())
-    emit({"bundle": str(file), "fingerprint": fingerprint}, f"{file} is signed by {fingerprint}", output)
+    when, found = clock.now(), ""
+    for file in files:
+        archive = File(file)
+        found = sign(archive, read_contents(archive), key, secret, when)
+        archive.close()
+    return found
 
 
 def passphrase(key: Path) -> bytes | None:
@@ -185,11 +244,11 @@ def passphrase(key: Path) -> bytes | None:
 def diff(old: Path, new: Path, output: str) -> None:
     """What the new bundle has that the old one has not, and the other way round."""
     from sensei_tui.base.text import bytes_si
-    from sensei_tui.bundle.archive import open_archive
     from sensei_tui.bundle.contents import read_contents
     from sensei_tui.bundle.create import inventory
+    from sensei_tui.bundle.joined import open_bundle
 
-    first, second = open_archive(old), open_archive(new)
+    first, second = open_bundle([old]), open_bundle([new])
     before = {item.name: item.digest for item in read_contents(first).items}
     after = {item.name: item.digest for item in read_contents(second).items}
     had, has = inventory(first), inventory(second)

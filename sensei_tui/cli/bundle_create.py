@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sensei_tui.cli.bundle import FILE, passphrase
+from sensei_tui.cli.bundle import FILE, passphrase, sign_all
 from sensei_tui.cli.images import values_of
 from sensei_tui.cli.install import SITE
 from sensei_tui.cli.output import FORMATS as ANSWERS
 from sensei_tui.cli.output import emit, note
 
 if TYPE_CHECKING:
+    from sensei_tui.bundle.create import Build
     from sensei_tui.bundle.make import Named, Order
     from sensei_tui.bundle.source import Source
     from sensei_tui.site.site import Site
@@ -35,6 +36,8 @@ FORMATS = ("tar.gz", "tar")
 @click.option("--model", type=FILE, help="The local model's directory.")
 @click.option("--format", "shape", type=click.Choice(FORMATS), default="tar.gz", show_default=True,
               help="tar is read by ctr and podman too.")  # fmt: skip
+@click.option("--volume-size", metavar="SIZE",
+              help="Files of at most this size: DVD, FAT32, or for example 4700MB, 650MiB.")  # fmt: skip
 @click.option("--since", type=FILE, help="Leave out what this bundle has: the site has loaded it.")
 @click.option("--sign", "key", type=FILE, help="A private key of OpenSSH.")
 @click.option("--ca", type=FILE, help="Certificate of the authority that signed the registry's.")
@@ -43,45 +46,55 @@ FORMATS = ("tar.gz", "tar")
 @SITE
 def create(
     version: str | None, target: Path | None, files: tuple[Path, ...], source: str, extra: tuple[str, ...],
-    platforms: tuple[str, ...], patterns: Path | None, model: Path | None, shape: str, since: Path | None,
-    key: Path | None, ca: Path | None, plain_http: bool, form: str, site: Path | None,
+    platforms: tuple[str, ...], patterns: Path | None, model: Path | None, shape: str, volume_size: str | None,
+    since: Path | None, key: Path | None, ca: Path | None, plain_http: bool, form: str, site: Path | None,
 ) -> None:  # fmt: skip
     """Make a bundle: images, charts, the pattern library's snapshot and, where it is wanted, a model.
 
     Broken off, the same command goes on where it stopped. The same inputs give the same file, byte by byte.
     """
-    from sensei_tui.base.text import bytes_si
-    from sensei_tui.bundle.create import SHAPES, write_bundle
     from sensei_tui.bundle.make import build
-    from sensei_tui.cli.meter import Meter
+    from sensei_tui.bundle.volumes import parse_size
 
     secret = passphrase(key) if key else None
+    limit = parse_size(volume_size) if volume_size else 0
     order = _order(site, version, files, extra, platforms or ("linux/amd64",), patterns, model, since)
     made = build(order, _source(source, ca, plain_http), _tell)
-    target = target or Path(f"sensei-bundle-{order.version}.{shape}")
+    written = _written(made, target or Path(f"sensei-bundle-{order.version}.{shape}"), shape, limit)
+    sizes = {str(path): path.stat().st_size for path in written}
+    signed = sign_all(written, key, secret) if key else ""
+    answer = {"bundle": [*sizes] if limit else str(written[0]), "bytes": sum(sizes.values()),
+              "contents": made.contents, "signed": signed}  # fmt: skip
+    emit(answer, _lines(sizes, signed), form)
+
+
+def _written(made: Build, target: Path, shape: str, limit: int) -> list[Path]:
+    from sensei_tui.bundle.create import SHAPES, write_bundle
+    from sensei_tui.bundle.volumes import split, write_volumes
+    from sensei_tui.cli.meter import Meter
+
     meter = Meter("create")
     try:
-        size = write_bundle(made, target, SHAPES[shape], lambda done, total, _: meter.set(done, total))
+        if limit:
+            builds = split(made, SHAPES[shape], limit)
+            return write_volumes(builds, target, SHAPES[shape], limit, lambda done, total, _: meter.set(done, total))
+        write_bundle(made, target, SHAPES[shape], lambda done, total, _: meter.set(done, total))
+        return [target]
     finally:
         meter.end()
-    signed = _sign(target, key, secret) if key else ""
-    answer = {"bundle": str(target), "bytes": size, "contents": made.contents, "signed": signed}
-    emit(answer, f"{target}: {bytes_si(size)}, {'signed by ' + signed if signed else 'not signed'}", form)
+
+
+def _lines(sizes: Mapping[str, int], signed: str) -> list[str]:
+    from sensei_tui.base.text import bytes_si
+
+    return [
+        f"{name}: {bytes_si(size)}, {'signed by ' + signed if signed else 'not signed'}" for name, size in sizes.items()
+    ]
 
 
 def _tell(done: int, total: int, name: str) -> None:
     if name:
         note(f"[{done + 1}/{total}] {name}")
-
-
-def _sign(target: Path, key: Path, secret: bytes | None) -> str:
-    from sensei_tui.base import clock
-    from sensei_tui.bundle.archive import File
-    from sensei_tui.bundle.contents import read_contents
-    from sensei_tui.bundle.signed import sign
-
-    archive = File(target)
-    return sign(archive, read_contents(archive), key, secret, clock.now())
 
 
 def _order(
@@ -147,13 +160,13 @@ def _made(artifacts: Mapping[str, tuple[str, ...]], user: str) -> str:
 
 
 def _known(since: Path | None) -> tuple[dict[str, int], str]:
-    from sensei_tui.bundle.archive import open_archive
     from sensei_tui.bundle.contents import read_contents
     from sensei_tui.bundle.create import inventory
+    from sensei_tui.bundle.joined import open_bundle
 
     if since is None:
         return {}, ""
-    archive = open_archive(since)
+    archive = open_bundle([since])
     contents = read_contents(archive)
     return inventory(archive) | {item.digest: item.size for item in contents.left}, contents.version
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sensei_tui.cli.bundle import FILE, trust_options, trusted_keys
+from sensei_tui.cli.bundle import FILE, FILES_OR_NONE, trust_options, trusted_keys
 from sensei_tui.cli.install import carry_out, open_site, run_options
 from sensei_tui.cli.output import emit, note
 
 if TYPE_CHECKING:
+    from sensei_tui.bundle.archive import Archive
     from sensei_tui.bundle.load import Tally, Target
     from sensei_tui.bundle.oci import Document
     from sensei_tui.bundle.opened import Bundle
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", type=FILE, required=False)
+@FILES_OR_NONE
 @click.option("--registry", "place", metavar="HOST[/PREFIX]", help="Where the images go.")
 @click.option("--ca", type=FILE, help="Certificate of the authority that signed the registry's.")
 @click.option("--plain-http", is_flag=True, help="The registry has no TLS.")
@@ -28,18 +29,20 @@ if TYPE_CHECKING:
 @trust_options
 @run_options
 def load(
-    file: Path | None, place: str | None, ca: Path | None, plain_http: bool, reread: bool, trust: Path | None,
+    files: tuple[Path, ...], place: str | None, ca: Path | None, plain_http: bool, reread: bool, trust: Path | None,
     allow_unsigned: bool, site: Path | None, output: str, plan_only: bool, detach: bool, plain: bool, yes: bool,
     timeout: float | None,
 ) -> None:  # fmt: skip
     """Put a bundle's images into a registry, straight from the file. What is there already is not sent again.
 
+    Volumes are taken in any order, one medium at a time: what is missing is told (exit code 1), and a later call with
+    the others goes on. A blob in segments needs all of its volumes in one call.
     Without FILE: the site's bundle into the site's registry, as a run that outlives the terminal. Logins are those of
     docker and podman (docker login). Every byte is compared with its checksum while it is sent.
     """
     from sensei_tui.base.errors import UsageError
 
-    if file is None:
+    if not files:
         from sensei_tui.deploy.loading import plan_load
 
         found = open_site(site)
@@ -47,48 +50,62 @@ def load(
         return
     if not place:
         raise UsageError("Name the registry.", remedy="sensei bundle load FILE --registry HOST[/PREFIX]")
-    _direct(file, place, ca, plain_http, reread, trusted_keys(trust, site), allow_unsigned, output)
+    _direct(files, place, ca, plain_http, reread, trusted_keys(trust, site), allow_unsigned, output)
 
 
 def _direct(
-    file: Path, place: str, ca: Path | None, plain_http: bool, reread: bool, keys: Path | None, allow_unsigned: bool,
-    output: str,
+    files: tuple[Path, ...], place: str, ca: Path | None, plain_http: bool, reread: bool, keys: Path | None,
+    allow_unsigned: bool, output: str,
 ) -> None:  # fmt: skip
     from sensei_tui.base import clock
-    from sensei_tui.bundle.load import target_of
     from sensei_tui.bundle.opened import Bundle
     from sensei_tui.registry.client import Registry
     from sensei_tui.registry.credentials import Keyring
     from sensei_tui.registry.reference import Place
 
-    bundle = Bundle.open(file)
+    bundle = Bundle.open(*files)
     _, why = bundle.seal(keys, clock.now(), allow_unsigned=allow_unsigned)
     if why:
         note(why)
     began = time.monotonic()
     with Registry(Place.parse(place), ca=ca, plain=plain_http, credentials=Keyring()) as registry:
         registry.ping()
-        tally = _load(bundle, registry)
-        targets = [target_of(item, registry.place) for item in bundle.contents.items]
+        tally, targets, lacks = _load(bundle, registry)
         _prove(targets, bundle.documents, registry, reread=reread)
     seconds = time.monotonic() - began
     answer = {"registry": place, "images": tally.images, "imagesThere": tally.images_there, "sentBytes": tally.sent,
               "thereBytes": tally.there, "seconds": round(seconds, 1), "reread": reread}  # fmt: skip
+    _demand_rest(bundle.archive, lacks, len(targets), tally.images)
     emit(answer, _told(tally, place, seconds, reread), output)
 
 
-def _load(bundle: Bundle, registry: Registry) -> Tally:
+def _load(bundle: Bundle, registry: Registry) -> tuple[Tally, list[Target], set[str]]:
+    """What was done, what is there now, and which blobs of missing volumes are not."""
     from sensei_tui.bundle.load import Loader
     from sensei_tui.cli.meter import Meter
 
     meter = Meter("load")
     told = lambda tally: meter.set(tally.done, tally.total)  # noqa: E731
-    loader = Loader([bundle.archive], bundle.contents, bundle.documents, registry, told)
+    loader = Loader(bundle.archive, bundle.contents, bundle.documents, registry, told)
     try:
-        return loader.run()
+        return loader.run(), loader.whole, loader.lacking
     finally:
         loader.stop.set()
         meter.end()
+
+
+def _demand_rest(archive: Archive, lacks: set[str], done: int, images: int) -> None:
+    """Raises Incomplete where blobs are in volumes that are not here."""
+    from sensei_tui.bundle.joined import Joined
+    from sensei_tui.bundle.load import Incomplete
+
+    if lacks and isinstance(archive, Joined):
+        needed = [str(item) for item in archive.needed(lacks)]
+        raise Incomplete(
+            f"Volumes are missing: {done} of {images} images and artifacts are loaded.", where=str(archive.path),
+            why="; ".join(needed),
+            remedy="Give the same command those volumes; a blob in segments needs all of its volumes at once.",
+        )  # fmt: skip
 
 
 def _prove(targets: list[Target], documents: dict[str, Document], registry: Registry, *, reread: bool) -> None:

@@ -172,7 +172,7 @@ class LoadBundle(_OfBundle):
 
         with registry_of(self.world.site) as registry:
             registry.ping()
-            loader = Loader([self.bundle.archive], self.bundle.contents, self.bundle.documents, registry, told)
+            loader = Loader(self.bundle.archive, self.bundle.contents, self.bundle.documents, registry, told)
             with context.stop.calling(loader.stop.set):
                 tally = loader.run()
         images = plural(tally.images, "image or artifact", "images and artifacts")

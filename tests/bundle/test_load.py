@@ -60,7 +60,7 @@ def opened(path: Path) -> tuple[Archive, Contents, dict[str, Document]]:
 
 def loaded(path: Path, registry: Registry) -> Tally:
     archive, contents, found = opened(path)
-    return Loader([archive], contents, found, registry, lambda _: None).run()
+    return Loader(archive, contents, found, registry, lambda _: None).run()
 
 
 def through(port: int, prefix: str = "") -> Registry:
@@ -87,8 +87,7 @@ def test_everything_is_there_by_its_digest_and_the_second_time_nothing_is_sent(p
         tally = loaded(path, registry)
         archive, contents, found = opened(path)
         blobs = inventory(archive).keys() - found.keys()
-        assert tally.sent == sum(inventory(archive)[digest] for digest in blobs - {item.digest for item in contents.referrers})  \
-            - sum(child.size for item in contents.referrers for child in found[item.digest].children)  # fmt: skip
+        assert tally.sent == sum(inventory(archive)[digest] for digest in blobs)
         assert sorted(narrow.sent) == sorted(digest[7:] for digest in blobs), "each blob once, however many share it"
         assert complete(path, registry)
         assert registry.manifest("sensei/api", "1.0.0").digest == contents.items[0].digest
@@ -309,7 +308,7 @@ def test_the_command_tells_which_file_would_help(path: Path, secured: Real, tmp_
         "sensei_tui",
         "bundle",
         "load",
-        path,
+        str(path),
         "--allow-unsigned",
         "--registry",
         str(secured.place),

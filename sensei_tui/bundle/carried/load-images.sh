@@ -105,6 +105,19 @@ signature() {
     fi
 }
 
+# A bundle on several volumes has large blobs in segments: all volumes are unpacked into this directory.
+
+joined() { # HEX SIZE
+    [ ! -e "blobs/sha256/$1" ] && [ -e "blobs/sha256/$1.seg0001" ] || return 0
+    say "joining the segments of blob $1 ..."
+    cat "blobs/sha256/$1".seg???? >"blobs/sha256/$1.part" || fail 3 "could not join the segments of blob $1: is the disk full?"
+    [ "$(wc -c <"blobs/sha256/$1.part" | tr -d ' ')" = "$2" ] || {
+        rm -f "blobs/sha256/$1.part"
+        fail 1 "segments of blob $1 are missing: unpack all volumes into this directory, and compare with volumes.json"
+    }
+    mv "blobs/sha256/$1.part" "blobs/sha256/$1" && rm -f "blobs/sha256/$1".seg????
+}
+
 compare() { # reads lines of SHA256SUMS
     bad=$(sha256 -c - 2>/dev/null | grep -v ': OK$')
     [ -z "$bad" ] || fail 1 "the bundle is damaged, copy it again:
@@ -114,6 +127,11 @@ $bad"
 signature
 # What is loaded under which name stands in small files: they are compared always.
 grep -v '  blobs/' SHA256SUMS | compare || exit
+if [ -e volumes.json ]; then
+    sed -n 's/^blob //p' images.list | sort -u >.joining
+    while read -r hex size; do joined "$hex" "$size"; done <.joining
+    rm -f .joining
+fi
 if [ "$sums" = yes ]; then
     say 'comparing checksums ...'
     compare <SHA256SUMS
