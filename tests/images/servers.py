@@ -141,14 +141,22 @@ def postgres(root: Path, user: str = "postgres") -> Iterator[dict[str, str]]:
 
 def psql(environ: Mapping[str, str], statement: str) -> subprocess.CompletedProcess[str]:
     """A statement, as PostgreSQL's own client says it."""
+    return _client(environ, "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement)
+
+
+def dump(environ: Mapping[str, str]) -> str:
+    """The whole database as text."""
+    found = _client(environ, "pg_dump", "--no-owner", "--no-privileges")
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+def _client(environ: Mapping[str, str], program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     programs = postgres_bin()
     assert programs is not None
     names = {"HOST": "HOST", "PORT": "PORT", "USER": "USER", "PASSWORD": "PASSWORD", "NAME": "DATABASE"}
     given = {f"PG{ours}": environ[f"DATABASE_{theirs}"] for theirs, ours in names.items()}
-    return subprocess.run(
-        [programs / "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement],
-        env={**os.environ, **given}, capture_output=True, text=True,
-    )  # fmt: skip
+    return subprocess.run([programs / program, *arguments], env={**os.environ, **given}, capture_output=True, text=True)
 
 
 @contextmanager
