@@ -38,7 +38,7 @@ def backup(environ: Mapping[str, str] = os.environ) -> None:
     """Make one, then remove what is older than BACKUP_KEEP allows. Raises Failure; then it does not count."""
     work = Path(environ.get("WORK_DIR") or "/work")
     with beside(work):
-        shelf, keep = shelf_of(environ), number(environ, "BACKUP_KEEP", "14")
+        shelf, keep = shelf_of(environ, make=True), number(environ, "BACKUP_KEEP", "14")
         limit = max(LEFT_ALONE, timedelta(seconds=number(environ, "BACKUP_LIMIT", "0")))
         started = begun(shelf, environ.get("BACKUP_LABEL") or "manual")
         name = started.split("/")[1]

@@ -33,7 +33,7 @@ def going_on(shelf: Shelf, own: str, limit: timedelta) -> list[str]:
 
 def let_begin(shelf: Shelf, own: str) -> None:
     """Whoever removes contents at this moment stops. Raises Failure."""
-    marks = [path for path in shelf.list("backups/") if path.endswith("/cleaning")]
+    marks = [path for path in shelf.list("backups/") if path.endswith("/cleaning") and path.count("/") == 2]
     for path in marks:
         say(f"{path.split('/')[1]} may be removing old contents: it is told to stop, and waited for {PAUSE:.0f} s")
         with contextlib.suppress(Failure):

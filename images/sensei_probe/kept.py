@@ -9,12 +9,16 @@ import re
 from typing import Any
 
 from sensei_probe.settings import Failure
-from sensei_probe.shelf import Shelf
+from sensei_probe.shelf import Lost, Shelf
 
 FORMAT = 1
 STAMP = "%Y%m%dT%H%M%SZ"
 NAME = re.compile(r"\d{8}T\d{6}Z-[a-z-]+")
 LATEST = "latest"
+_SAYS = {
+    "database": {"size", "sha256"}, "objects": {"count", "size", "bytes", "sha256"}, "vectors": {"size", "sha256"},
+}  # fmt: skip
+"""What a manifest says at least."""
 
 
 class Damaged(Failure):
@@ -25,8 +29,9 @@ def names(shelf: Shelf) -> dict[str, bool]:
     """Name -> whether it is complete, oldest first."""
     found: dict[str, bool] = {}
     for path in shelf.list("backups/"):
-        _, name, file = path.split("/", 2)
-        if NAME.fullmatch(name):
+        # Other programs leave something, too: an object for a directory, `.DS_Store`.
+        _, name, file = [*path.split("/", 2), "", ""][:3]
+        if file and NAME.fullmatch(name):
             found[name] = found.get(name, False) or file == "manifest.json"
     return dict(sorted(found.items()))
 
@@ -40,10 +45,12 @@ def manifest_of(shelf: Shelf, name: str) -> dict[str, Any]:
     """Raises Damaged, Failure."""
     try:
         found = json.loads(shelf.read(f"backups/{name}/manifest.json").read())
-    except ValueError:
+    except (ValueError, Lost):
         raise Damaged(f"the manifest of backup {name} is damaged") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise Damaged(f"backup {name} was made by another version of this program")
+    if any(not isinstance(found.get(kind), dict) or not keys <= found[kind].keys() for kind, keys in _SAYS.items()):
+        raise Damaged(f"the manifest of backup {name} is damaged")
     return found
 
 
@@ -85,4 +92,4 @@ def _row(shelf: Shelf, name: str, complete: bool) -> dict[str, Any]:
     except Damaged as error:
         return {**row, "complete": False, "why": str(error)}
     sizes = {kind: found[kind]["size"] for kind in ("database", "objects", "vectors")}
-    return {**row, "version": found["version"], "objects": found["objects"]["count"], "bytes": sizes}
+    return {**row, "version": found.get("version", ""), "objects": found["objects"]["count"], "bytes": sizes}

@@ -188,10 +188,7 @@ class _Proved:
         self._source, self._item = Measured(source, named(item), item["size"]), item
 
     def read(self, size: int = -1) -> bytes:
-        try:
-            block = self._source.read(size)
-        except OSError as error:
-            raise Lost(f"it can't be read: {error.strerror}") from None
+        block = self._source.read(size)
         if not block and self._source.size != self._item["size"]:
             raise Lost(f"it has {self._source.size} bytes and should have {self._item['size']}")
         if not block and self._source.sha256 != self._item.get("sha256", self._source.sha256):
@@ -213,4 +210,5 @@ def _pruned(shelf: Shelf, manifest: Mapping[str, Any], target: S3, buckets: Iter
 def unnamed(shelf: Shelf, kept: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Every content that none of these backups names. Raises Failure."""
     named_ = {short(item["path"]) for manifest in kept for item in listed_in(shelf, manifest)}
-    return (path for path in shelf.list("objects/") if short(path) not in named_)
+    # A content has a directory of its own under `objects/`; what else lies there is not ours.
+    return (path for path in shelf.list("objects/") if path.count("/") == 2 and short(path) not in named_)

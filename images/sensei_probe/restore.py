@@ -13,11 +13,19 @@ from sensei_probe import objects, vectors
 from sensei_probe.kept import chosen, manifest_of
 from sensei_probe.lines import check_lines, read_lines
 from sensei_probe.pipe import Pipe, beside
+from sensei_probe.postgres import Postgres
 from sensei_probe.s3 import S3
-from sensei_probe.settings import Failure, Storage, Vectors, buckets, required
+from sensei_probe.settings import Database, Failure, Storage, Vectors, buckets, required
 from sensei_probe.shelf import Shelf, shelf_of
 from sensei_probe.streams import BLOCK, Measured, amount, say
 from sensei_probe.weaviate import Weaviate
+
+_OTHERS = """SELECT pg_class.oid::regclass::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT pg_has_role(relowner, 'USAGE')
+AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+ORDER BY 1 LIMIT 5"""
+"""Tables that can't be dropped by us: nobody's extension has them."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ def found(argument: str, environ: Mapping[str, str]) -> Found:
     manifest = manifest_of(shelf, chosen(shelf, argument or required(environ, "BACKUP_NAME")))
     say(f"backup {manifest['name']} of version {manifest['version'] or '?'} is looked at")
     storage, weaviate = S3(Storage.of(environ)), Weaviate(Vectors.of(environ))
+    takes_database(Database.of(environ))
     for bucket in sorted(set(buckets(environ).values())):
         storage.exists(bucket)
     if not weaviate.ready():
@@ -49,12 +58,32 @@ def found(argument: str, environ: Mapping[str, str]) -> Found:
     return Found(shelf, manifest, storage, weaviate, notes)
 
 
+def takes_database(database: Database) -> None:
+    """Raises Failure where PostgreSQL does not answer, or our user may not put another content in place of this one."""
+    with Postgres(database) as session:
+        ((may,),) = session.query("SELECT has_database_privilege(current_database(), 'CREATE')")
+        if may != "t":
+            raise Failure(
+                f"user {database.user} may not create in database {database.name}:"
+                f' GRANT CREATE ON DATABASE "{database.name}" TO "{database.user}"'
+            )
+        if others := [str(name) for (name,) in session.query(_OTHERS)]:
+            raise Failure(
+                f"user {database.user} does not own {', '.join(others)}, which a restore would replace:"
+                f' ALTER TABLE ... OWNER TO "{database.user}"'
+            )
+
+
+def _dump(shelf: Shelf, manifest: Mapping[str, Any]) -> None:
+    size, wanted = shelf.size(f"backups/{manifest['name']}/database.dump"), manifest["database"]["size"]
+    if size != wanted:
+        why = "no database.dump any more" if size is None else f"a database.dump of {size} bytes in place of {wanted}"
+        raise Failure(f"backup {manifest['name']} has {why}: restore another. See: sensei backup list")
+
+
 def _checked(shelf: Shelf, manifest: Mapping[str, Any], nodes: int) -> Iterator[str]:
     folder = f"backups/{manifest['name']}/"
-    if f"{folder}database.dump" not in shelf.list(folder):
-        raise Failure(
-            f"backup {manifest['name']} has no database.dump any more: restore another. See: sensei backup list"
-        )
+    _dump(shelf, manifest)
     yield from objects.check(shelf, manifest)
     path = f"{folder}{vectors.FILE}"
     first = check_lines(shelf, path, manifest["vectors"], "vectors", lambda item: "class" in item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ INCOMING = ".incoming"
 """Where a file of a volume is written before it gets its name."""
 _TRIES = 5
 _GONE, _CHANGED = 404, 412
+_GONE_HERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
+"""What is wrong with one file; anything else is wrong with the volume."""
 
 
 class Lost(Failure):
@@ -33,6 +36,9 @@ class Shelf(Protocol):
 
     def read(self, path: str, etag: str = "") -> Readable:
         """To be read to the end. Raises Lost where it is not there, or a bucket has another of this name."""
+
+    def size(self, path: str) -> int | None:
+        """Its bytes; None where it is not there."""
 
     def list(self, prefix: str) -> Iterator[str]:
         """Every path that begins so."""
@@ -51,11 +57,13 @@ class Shelf(Protocol):
 
 
 class Bucket:
-    """A bucket of an S3 service, made if it is missing."""
+    """A bucket of an S3 service; a missing one is made, or there is no backup."""
 
-    def __init__(self, storage: Storage, name: str) -> None:
+    def __init__(self, storage: Storage, name: str, *, make: bool = True) -> None:
         self._s3, self._name = S3(storage), name
         if not self._s3.exists(name):
+            if not make:
+                raise Failure(f"there is no backup: no bucket {name} at {storage.endpoint}")
             self._s3.make(name)
 
     def write(self, path: str, source: Readable, size: int | None = None) -> int:
@@ -68,6 +76,10 @@ class Bucket:
             if error.status in (_GONE, _CHANGED):
                 raise Lost(str(error)) from None
             raise
+
+    def size(self, path: str) -> int | None:
+        found = self._s3.head(self._name, path)
+        return found.size if found else None
 
     def list(self, prefix: str) -> Iterator[str]:
         return (item.key for item in self._s3.listed(self._name, prefix))
@@ -108,24 +120,31 @@ class Folder:
         except OSError as error:
             raise Failure(f"{target} can't be written: {error.strerror}") from None
         finally:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
         return total
 
     def read(self, path: str, etag: str = "") -> Readable:
-        try:
-            return (self._root / path).open("rb")
-        except OSError as error:
-            raise Lost(f"{self._root / path} can't be read: {error.strerror}") from None
+        return _File(self._root / path)
+
+    def size(self, path: str) -> int | None:
+        with _told(self._root / path, "can't be read"):
+            try:
+                return (self._root / path).stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def list(self, prefix: str) -> Iterator[str]:
         base = self._root / prefix
-        # What another removes meanwhile is no mistake here.
-        found = sorted(str(Path(place, file)) for place, _, files in os.walk(base) for file in files)
+        with _told(base, "can't be listed"):
+            walk = os.walk(base, onerror=_unless_gone)
+            found = sorted(str(Path(place, file)) for place, _, files in walk for file in files)
         return (os.path.relpath(item, self._root) for item in found)
 
     def delete(self, path: str) -> None:
         target = self._root / path
-        target.unlink(missing_ok=True)
+        with _told(target, "can't be removed"):
+            target.unlink(missing_ok=True)
         # A directory that is empty now goes too.
         with contextlib.suppress(OSError):
             target.parent.rmdir()
@@ -135,10 +154,47 @@ class Folder:
 
     def sweep(self, before: datetime) -> None:
         incoming = self._root / INCOMING
-        for part in incoming.iterdir() if incoming.is_dir() else ():
-            with contextlib.suppress(FileNotFoundError):
-                if part.stat().st_mtime < before.timestamp():
-                    part.unlink()
+        with _told(incoming, "can't be cleaned"):
+            for part in incoming.iterdir() if incoming.is_dir() else ():
+                with contextlib.suppress(FileNotFoundError):
+                    if part.stat().st_mtime < before.timestamp():
+                        part.unlink()
+
+
+@contextlib.contextmanager
+def _told(path: Path, what: str) -> Iterator[None]:
+    """Raises Failure in place of OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise Failure(f"{path} {what}: {error.strerror}") from None
+
+
+def _unless_gone(error: OSError) -> None:
+    """What another removes meanwhile is no mistake; what can't be read is not absent: its contents would be removed."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+class _File:
+    """A file of a volume, read; closed with its end, or when nobody has it any more."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._told():
+            self._file = path.open("rb")
+
+    def read(self, size: int = -1) -> bytes:
+        with self._told():
+            return self._file.read(size)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            kind = Lost if error.errno in _GONE_HERE else Failure
+            raise kind(f"{self._path} can't be read: {error.strerror}") from None
 
 
 def _written(part: Path, source: Readable) -> int:
@@ -168,8 +224,8 @@ def _streamed(shelf: Shelf, source: S3, bucket: str, item: Stored, path: str) ->
     return {"sha256": stream.sha256}
 
 
-def shelf_of(environ: Mapping[str, str] = os.environ) -> Shelf:
-    """BACKUP_TO: `bucket` or `volume`. Raises Failure."""
+def shelf_of(environ: Mapping[str, str] = os.environ, *, make: bool = False) -> Shelf:
+    """BACKUP_TO: `bucket` (one that is missing is made if `make` says so) or `volume`. Raises Failure."""
     kind = required(environ, "BACKUP_TO")
     if kind == "volume":
         return Folder(Path(required(environ, "BACKUP_DIR")))
@@ -177,5 +233,5 @@ def shelf_of(environ: Mapping[str, str] = os.environ) -> Shelf:
         storage, name = Storage.of(environ, "BACKUP_S3_"), required(environ, "BACKUP_S3_BUCKET")
         if name in buckets(environ).values() and storage.endpoint == Storage.of(environ).endpoint:
             raise WrongUse(f"BACKUP_S3_BUCKET is {name}, which is saved: a backup would save itself. Name another")
-        return Bucket(storage, name)
+        return Bucket(storage, name, make=make)
     raise WrongUse("BACKUP_TO must be bucket or volume")

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from sensei_probe import vectors
-from sensei_probe.settings import Failure, Vectors
+from sensei_probe.s3 import S3
+from sensei_probe.settings import Failure, Storage, Vectors
 from sensei_probe.weaviate import Weaviate
 from tests.images import servers
 from tests.images.conftest import Probe, why_not
@@ -70,12 +71,12 @@ def test_what_was_on_one_node_comes_back_on_as_many_as_weaviate_wants(three: Wea
         client.drop("Alone")
 
 
-def test_a_backup_is_looked_at_without_its_database(place: Store, probe: Probe) -> None:
+def test_a_backup_is_looked_at_by_the_probe_alone(place: Store, probe: Probe) -> None:
     none = probe("check-backup", "latest", environ=place)
-    assert (none.returncode, "there is no complete backup latest: there is none" in none.stderr) == (1, True)
+    assert (none.returncode, "there is no" in none.stderr) == (1, True)
     assert back_up(place).returncode == 0
     made = json.loads(probe("backups", environ=place).stdout)[0]
-    environ = {name: value for name, value in place.items() if not name.startswith(("DATABASE", "WORK"))}
+    environ = {name: value for name, value in place.items() if name != "WORK_DIR"}
     done = probe("check-backup", "latest", environ=environ)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
@@ -139,3 +140,37 @@ def test_a_node_that_is_away_is_waited_for_and_then_told(
         ):
             list(vectors.exported(client))
     assert "waiting" in capsys.readouterr().out
+
+
+def test_a_check_asks_postgresql_and_looks_at_the_dump(filled: Store, tmp_path: Path, probe: Probe) -> None:
+    (tmp_path / "backups").mkdir()
+    place = {**filled, "BACKUP_TO": "volume", "BACKUP_DIR": str(tmp_path / "backups"), "WORK_DIR": str(tmp_path)}
+    assert back_up(place).returncode == 0
+    for wrong, why in (
+        ({"DATABASE_PORT": "1"}, "PostgreSQL at 127.0.0.1:1 does not answer"),
+        ({"DATABASE_PASSWORD": "wrong"}, "28P01: password authentication failed"),
+    ):
+        done = probe("check-backup", "latest", environ={**place, **wrong})
+        assert (done.returncode, why in done.stderr) == (1, True), done.stderr
+    servers.psql(filled, "CREATE ROLE guest LOGIN PASSWORD 'x'")
+    guest = {**place, "DATABASE_USER": "guest", "DATABASE_PASSWORD": "x"}
+    assert "user guest may not create in database sensei: GRANT CREATE" in probe(
+        "check-backup", "latest", environ=guest
+    ).stderr  # fmt: skip
+    servers.psql(filled, "GRANT CREATE ON DATABASE sensei TO guest")
+    done, _ = bring_back(guest, "latest")
+    assert (done.returncode, "user guest does not own numbered, seen, t, which" in done.stderr) == (1, True), (
+        done.stderr
+    )
+    dump = next((tmp_path / "backups").rglob("database.dump"))
+    dump.write_bytes(dump.read_bytes()[:100])
+    done = probe("check-backup", "latest", environ=place)
+    assert (done.returncode, "has a database.dump of 100 bytes in place of" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_bucket_that_is_not_there_is_told_and_not_made(filled: Store, probe: Probe) -> None:
+    place = {**filled, "BACKUP_TO": "bucket", "BACKUP_S3_BUCKET": "no-such-bucket"}
+    for command in (["check-backup", "latest"], ["backups"]):
+        done = probe(*command, environ=place)
+        assert (done.returncode, "there is no backup: no bucket no-such-bucket" in done.stderr) == (1, True)
+    assert not S3(Storage.of(filled)).exists("no-such-bucket")
