@@ -110,7 +110,7 @@ def test_a_sector_that_cannot_be_read_is_one_lost_content(tmp_path: Path) -> Non
 def test_a_dump_is_as_large_as_the_manifest_says(tmp_path: Path) -> None:
     shelf = complete(tmp_path, NEW)
     told = kept.manifest_of(shelf, NEW)
-    with pytest.raises(Failure, match="has no database.dump any more: restore another"):
+    with pytest.raises(Failure, match=r"has no database\.dump any more: restore another"):
         restore._dump(shelf, told)
     shelf.write(f"backups/{NEW}/database.dump", io.BytesIO(b""))
     restore._dump(shelf, told)
