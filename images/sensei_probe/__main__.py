@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list() -> None:
-    say(json.dumps(kept.listing(shelf.shelf_of()), indent=1))
+    say(json.dumps(kept.listing(shelf.shelf_of(), settings.site()), indent=1))
 
 
 def _obey(given: argparse.Namespace) -> None:

@@ -1,10 +1,11 @@
 """A backup: the database's dump, the objects, the vectors, and last the manifest that makes it one.
 
-backups/20261128T020000Z-scheduled/started-...       written first; its end is a random word
+backups/20261128T020000Z-scheduled/started-...       written first: whose it is; its end is a random word
 backups/20261128T020000Z-scheduled/database.dump     pg_dump's own format
 backups/20261128T020000Z-scheduled/objects.ndjson.gz each object: bucket, key, size, etag, its path here, and more
 backups/20261128T020000Z-scheduled/vectors.ndjson.gz classes, tenants and objects, a JSON document a line
 backups/20261128T020000Z-scheduled/manifest.json     written last
+backups/20261128T020000Z-scheduled/pinned            a restore may need it: when it was looked at
 objects/3f/3f9a...                                   shared: an object that did not change is stored once
 """
 
@@ -25,7 +26,7 @@ from sensei_probe.kept import FORMAT, STAMP, document, newest
 from sensei_probe.lines import write_lines
 from sensei_probe.pipe import Pipe, beside
 from sensei_probe.s3 import S3
-from sensei_probe.settings import Failure, Storage, Vectors, buckets, number
+from sensei_probe.settings import Failure, Storage, Vectors, buckets, number, site
 from sensei_probe.shelf import Shelf, shelf_of
 from sensei_probe.streams import Measured, amount, say
 from sensei_probe.weaviate import Weaviate
@@ -40,7 +41,7 @@ def backup(environ: Mapping[str, str] = os.environ) -> None:
     with beside(work):
         shelf, keep = shelf_of(environ, make=True), number(environ, "BACKUP_KEEP", "14")
         limit = max(LEFT_ALONE, timedelta(seconds=number(environ, "BACKUP_LIMIT", "0")))
-        started = begun(shelf, environ.get("BACKUP_LABEL") or "manual")
+        started = begun(shelf, environ.get("BACKUP_LABEL") or "manual", site(environ), limit)
         name = started.split("/")[1]
         say(f"backup {name} begins")
         _make_way(shelf, name, limit)
@@ -48,16 +49,16 @@ def backup(environ: Mapping[str, str] = os.environ) -> None:
         if started not in shelf.list(f"backups/{name}/"):
             raise Failure(f"backup {name} was removed while it was made: it took longer than {limit}. Make another")
         document(shelf, f"backups/{name}/manifest.json", manifest)
-    _clean(shelf, keep, name, limit)
+    _clean(shelf, keep, name, limit, site(environ))
     say(summary(manifest))
 
 
-def begun(shelf: Shelf, label: str) -> str:
+def begun(shelf: Shelf, label: str, whose: str = "", limit: timedelta = LEFT_ALONE) -> str:
     """The path of a backup's first file; no other backup has its name. Raises Failure."""
     while True:
         name = f"{datetime.now(UTC).strftime(STAMP)}-{label}"
         started = f"backups/{name}/started-{secrets.token_hex(8)}"
-        document(shelf, started, {"started": name})
+        document(shelf, started, {"started": name, "site": whose, "limit": limit.total_seconds()})
         # Of two that chose the same name at least one sees the other; whoever does takes a later one.
         if list(shelf.list(f"backups/{name}/")) == [started]:
             return started
@@ -73,9 +74,9 @@ def _make_way(shelf: Shelf, name: str, limit: timedelta) -> None:
     shelf.sweep(datetime.now(UTC) - limit)
 
 
-def _clean(shelf: Shelf, keep: int, name: str, limit: timedelta) -> None:
+def _clean(shelf: Shelf, keep: int, name: str, limit: timedelta, whose: str) -> None:
     try:
-        for text in cleaning.cleaned(shelf, keep, name, limit):
+        for text in cleaning.cleaned(shelf, keep, name, limit, whose):
             say(text)
     except Failure as error:
         say(f"warning: old backups are left where they are: {error}. Backup {name} counts all the same")
@@ -83,11 +84,13 @@ def _clean(shelf: Shelf, keep: int, name: str, limit: timedelta) -> None:
 
 def _save(shelf: Shelf, name: str, pipe: Pipe, environ: Mapping[str, str]) -> dict[str, Any]:
     database = _database(shelf, name, pipe)
-    found = objects.save(shelf, name, S3(Storage.of(environ)), set(buckets(environ).values()), newest(shelf))
+    before = newest(shelf, site(environ))
+    found = objects.save(shelf, name, S3(Storage.of(environ)), set(buckets(environ).values()), before)
     path = f"backups/{name}/{vectors.FILE}"
     saved = write_lines(shelf, path, vectors.exported(Weaviate(Vectors.of(environ))), "vectors")
+    label, when = name.partition("-")[2], name.partition("-")[0]
     return {
-        "format": FORMAT, "name": name, "label": name.partition("-")[2], "when": name.partition("-")[0],
+        "format": FORMAT, "site": site(environ), "name": name, "label": label, "when": when,
         "version": environ.get("BACKUP_VERSION", ""), "database": database, "objects": found, "vectors": saved,
     }  # fmt: skip
 

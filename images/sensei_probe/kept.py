@@ -54,23 +54,51 @@ def manifest_of(shelf: Shelf, name: str) -> dict[str, Any]:
     return found
 
 
-def newest(shelf: Shelf) -> dict[str, Any] | None:
-    """The manifest of the newest backup that has a readable one. Raises Failure."""
+def begun_of(shelf: Shelf, name: str) -> dict[str, Any]:
+    """What its first file says: `site`, and `limit`, the seconds that it may take. Raises Failure."""
+    first = f"backups/{name}/started-"
+    for path in [path for path in shelf.list(f"backups/{name}/") if path.startswith(first)]:
+        with contextlib.suppress(ValueError, Lost):
+            found = json.loads(shelf.read(path).read())
+            return found if isinstance(found, dict) else {}
+    return {}
+
+
+def site_of(shelf: Shelf, name: str) -> str:
+    """The installation that made it; nothing where it does not say. Raises Failure."""
+    found = begun_of(shelf, name)
+    if "site" not in found:
+        with contextlib.suppress(Damaged):
+            found = manifest_of(shelf, name)
+    return str(found.get("site", ""))
+
+
+def another(shelf: Shelf, name: str, site: str) -> str:
+    """Whose it is, if not this site's: one that does not say counts as ours. Raises Failure."""
+    whose = site_of(shelf, name)
+    return whose if whose != site else ""
+
+
+def newest(shelf: Shelf, site: str = "") -> dict[str, Any] | None:
+    """The manifest of our newest backup that has a readable one. Raises Failure."""
     for name in reversed([name for name, whole in names(shelf).items() if whole]):
         with contextlib.suppress(Damaged):
-            return manifest_of(shelf, name)
+            found = manifest_of(shelf, name)
+            if not another(shelf, name, site):
+                return found
     return None
 
 
-def chosen(shelf: Shelf, name: str) -> str:
-    """A complete backup's name, `latest` for the newest. Raises Failure."""
+def chosen(shelf: Shelf, name: str, site: str = "") -> str:
+    """A complete backup's name, `latest` for our newest; another installation's only by its name. Raises Failure."""
     found = names(shelf)
     complete = [item for item, whole in found.items() if whole]
-    if name == LATEST and complete:
-        return complete[-1]
     if name in complete:
         return name
-    there = f"the newest is {complete[-1]}" if complete else "there is none"
+    ours = next((item for item in reversed(complete) if not another(shelf, item, site)), "")
+    if name == LATEST and ours:
+        return ours
+    there = f"the newest is {ours}" if ours else _none(complete, site)
     if name in found:
         raise Failure(
             f"backup {name} is incomplete: it has no manifest, and can't be restored. Of the complete ones {there}"
@@ -78,13 +106,24 @@ def chosen(shelf: Shelf, name: str) -> str:
     raise Failure(f"there is no complete backup {name}: {there}. See: sensei backup list")
 
 
-def listing(shelf: Shelf) -> list[dict[str, Any]]:
-    """Newest first; one whose manifest can't be read is not complete. Raises Failure."""
-    return [_row(shelf, name, complete) for name, complete in reversed(names(shelf).items())]
+def _none(others: list[str], site: str) -> str:
+    if not others:
+        return "there is none"
+    return f"there is none of {site or 'this installation'}, and {len(others)} of others: name one to restore it here"
 
 
-def _row(shelf: Shelf, name: str, complete: bool) -> dict[str, Any]:
+def listing(shelf: Shelf, site: str = "") -> list[dict[str, Any]]:
+    """Newest first, another installation's with its `site`; not complete where the manifest can't be read.
+
+    Raises Failure.
+    """
+    return [_row(shelf, name, complete, site) for name, complete in reversed(names(shelf).items())]
+
+
+def _row(shelf: Shelf, name: str, complete: bool, site: str) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "label": name.partition("-")[2], "complete": complete}
+    if whose := another(shelf, name, site):
+        row["site"] = whose
     if not complete:
         return row
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from sensei_probe import objects, vectors
-from sensei_probe.kept import chosen, manifest_of
+from sensei_probe.cleaning import pin, unpin
+from sensei_probe.kept import another, chosen, manifest_of
 from sensei_probe.lines import check_lines, read_lines
 from sensei_probe.pipe import Pipe, beside
 from sensei_probe.postgres import Postgres
 from sensei_probe.s3 import S3
-from sensei_probe.settings import Database, Failure, Storage, Vectors, buckets, required
+from sensei_probe.settings import Database, Failure, Storage, Vectors, buckets, required, site
 from sensei_probe.shelf import Shelf, shelf_of
 from sensei_probe.streams import BLOCK, Measured, amount, say
 from sensei_probe.weaviate import Weaviate
@@ -41,9 +43,11 @@ class Found:
 
 
 def found(argument: str, environ: Mapping[str, str]) -> Found:
-    """The backup of this name, else of BACKUP_NAME, read as far as it must be. Raises Failure; nothing is changed."""
+    """The backup of this name, else of BACKUP_NAME, read as far as it must be, and pinned. Raises Failure."""
     shelf = shelf_of(environ)
-    manifest = manifest_of(shelf, chosen(shelf, argument or required(environ, "BACKUP_NAME")))
+    name = chosen(shelf, argument or required(environ, "BACKUP_NAME"), site(environ))
+    _pin(shelf, name)
+    manifest = manifest_of(shelf, name)
     say(f"backup {manifest['name']} of version {manifest['version'] or '?'} is looked at")
     storage, weaviate = S3(Storage.of(environ)), Weaviate(Vectors.of(environ))
     takes_database(Database.of(environ))
@@ -52,10 +56,25 @@ def found(argument: str, environ: Mapping[str, str]) -> Found:
     if not weaviate.ready():
         raise Failure("Weaviate is not ready: wait until its pods are, then run this again")
     weaviate.classes()
-    notes = tuple(_checked(shelf, manifest, len(weaviate.nodes())))
+    notes = (*_whose(shelf, name, site(environ)), *_checked(shelf, manifest, len(weaviate.nodes())))
     for text in notes:
         say(text)
+    # Whoever cleans takes the manifest away first: had it not seen the pin, this would be gone.
+    if shelf.size(f"backups/{name}/manifest.json") is None:
+        raise Failure(f"backup {name} was removed meanwhile: restore another. See: sensei backup list")
     return Found(shelf, manifest, storage, weaviate, notes)
+
+
+def _pin(shelf: Shelf, name: str) -> None:
+    try:
+        pin(shelf, name)
+    except Failure as error:
+        say(f"warning: backup {name} is not kept from being removed: {error}")
+
+
+def _whose(shelf: Shelf, name: str, own: str) -> Iterator[str]:
+    if whose := another(shelf, name, own):
+        yield f"backup {name} is another installation's: {whose}"
 
 
 def takes_database(database: Database) -> None:
@@ -91,7 +110,7 @@ def _checked(shelf: Shelf, manifest: Mapping[str, Any], nodes: int) -> Iterator[
 
 
 def check(argument: str = "", environ: Mapping[str, str] = os.environ) -> None:
-    """Say what there is to bring back, as one line of JSON; the last one. Raises Failure; nothing is changed."""
+    """Say what there is to bring back, as JSON in the last line. Raises Failure; nothing is changed but for the pin."""
     backup = found(argument, environ)
     manifest = backup.manifest
     told = {
@@ -113,6 +132,8 @@ def restore(argument: str = "", environ: Mapping[str, str] = os.environ, *, prun
     pruned = set(buckets(environ).values()) if prune else ()
     lost = objects.restore(backup.shelf, backup.manifest, backup.storage, pruned)
     _vectors(backup)
+    with contextlib.suppress(Failure):
+        unpin(backup.shelf, name)
     if lost:
         raise Failure(
             f"backup {name} is restored but for {len(lost)} objects that are damaged in it, which are as they were:"

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from sensei_probe.settings import Failure, Storage
-from sensei_probe.web import Answer, Readable, Refused, Server
+from sensei_probe.web import TIMEOUT, TRIES, Answer, Readable, Refused, Server
 
 PART = 16 << 20
 """Bytes of one part. S3 takes 10,000 of them: 156 GiB; `grown` makes them larger where that is not enough."""
@@ -71,8 +71,9 @@ def signature(
 class S3:
     """A client. Not for several threads at once."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, tries: int = TRIES, timeout: float = TIMEOUT) -> None:
         self.storage = storage
+        self._tries, self._timeout = tries, timeout
         parts = urllib.parse.urlsplit(storage.endpoint)
         self._scheme, self._netloc, self._base = parts.scheme, parts.netloc, parts.path.rstrip("/")
         self._servers: dict[str, Server] = {}
@@ -99,8 +100,8 @@ class S3:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         signed = {"host": netloc, "x-amz-content-sha256": payload, "x-amz-date": stamp, **(headers or {})}
         signed["authorization"] = signature(method, path, text, signed, payload, self.storage, stamp)
-        server = self._servers.setdefault(netloc, Server(f"{self._scheme}://{netloc}"))
-        return server.ask(method, f"{path}?{text}" if text else path, signed, body)
+        server = self._servers.setdefault(netloc, Server(f"{self._scheme}://{netloc}", self._timeout))
+        return server.ask(method, f"{path}?{text}" if text else path, signed, body, self._tries)
 
     # Buckets.
 

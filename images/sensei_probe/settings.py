@@ -127,6 +127,11 @@ class Vectors:
         return cls(required(environ, "VECTOR_DB_URL").rstrip("/"), environ.get("VECTOR_DB_API_KEY", ""))
 
 
+def site(environ: Environment = os.environ) -> str:
+    """This installation among those whose backups are in one place; nothing where nobody says."""
+    return environ.get("BACKUP_SITE", "")
+
+
 def buckets(environ: Environment = os.environ) -> dict[str, str]:
     """Variable -> bucket, of every `S3_BUCKET_...`. Raises WrongUse where there is none."""
     found = {name: value for name, value in sorted(environ.items()) if name.startswith("S3_BUCKET_") and value}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import os
 import secrets
@@ -18,6 +19,8 @@ from sensei_probe.web import Readable, Refused
 
 INCOMING = ".incoming"
 """Where a file of a volume is written before it gets its name."""
+SOON = 20.0
+"""Seconds for each step of a hurried request: to connect, to send, to be answered."""
 _TRIES = 5
 _GONE, _CHANGED = 404, 412
 _GONE_HERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
@@ -45,6 +48,9 @@ class Shelf(Protocol):
 
     def delete(self, path: str) -> None:
         """Take one away."""
+
+    def hurried(self) -> Shelf:
+        """The same, with every request made once and given up soon."""
 
     def take(self, source: S3, bucket: str, item: Stored, path: str) -> dict[str, str]:
         """An object of a bucket, by the shortest way; Refused (404, 412) where it is not this one any more.
@@ -86,6 +92,11 @@ class Bucket:
 
     def delete(self, path: str) -> None:
         self._s3.delete(self._name, path)
+
+    def hurried(self) -> Shelf:
+        found = copy.copy(self)
+        found._s3 = S3(self._s3.storage, 1, SOON)
+        return found
 
     def take(self, source: S3, bucket: str, item: Stored, path: str) -> dict[str, str]:
         if source.storage == self._s3.storage:
@@ -148,6 +159,9 @@ class Folder:
         # A directory that is empty now goes too.
         with contextlib.suppress(OSError):
             target.parent.rmdir()
+
+    def hurried(self) -> Shelf:
+        return self
 
     def take(self, source: S3, bucket: str, item: Stored, path: str) -> dict[str, str]:
         return _streamed(self, source, bucket, item, path)

@@ -20,7 +20,7 @@ NEEDED = {
 }  # fmt: skip
 """What the probe reads of its environment."""
 DUMP = {name for name in NEEDED if name.startswith("DATABASE_")} | {"WORK_DIR"}
-BACKUP = {"WORK_DIR", "BACKUP_TO", "BACKUP_LABEL", "BACKUP_KEEP", "BACKUP_VERSION"}
+BACKUP = {"WORK_DIR", "BACKUP_TO", "BACKUP_SITE", "BACKUP_LABEL", "BACKUP_KEEP", "BACKUP_VERSION"}
 
 
 def jobs(found: Scenario) -> Iterator[tuple[Node, Node]]:
