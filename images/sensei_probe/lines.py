@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from sensei_probe.settings import Failure
@@ -73,23 +74,36 @@ def check_lines(
 
 
 def read_lines(shelf: Shelf, path: str, size: int, what: str) -> Iterator[Document]:
-    """The documents. Raises Failure.
+    """The documents. Raises Failure."""
+    with kept_lines(shelf, path, size, what) as lines:
+        yield from lines()
+
+
+@contextlib.contextmanager
+def kept_lines(shelf: Shelf, path: str, size: int, what: str) -> Iterator[Callable[[], Iterator[Document]]]:
+    """The documents, as often as they are asked for. Raises Failure.
 
     The stream is kept in a file first: whoever asks for documents asks the same server for more between two of them,
     and an answer that is half read would be lost.
     """
-    source = Measured(shelf.read(path), what, size)
+    with contextlib.ExitStack() as open_:
+        try:
+            kept = open_.enter_context(tempfile.NamedTemporaryFile())
+            shutil.copyfileobj(_Seekless(Measured(shelf.read(path), what, size)), kept, BLOCK)
+            kept.flush()
+        except OSError as error:
+            directory = tempfile.gettempdir()
+            raise Failure(f"{path} of {amount(size)} can't be kept in {directory}: {error.strerror}") from None
+        yield lambda: _documents(Path(kept.name), path)
+
+
+def _documents(file: Path, path: str) -> Iterator[Document]:
     try:
-        with tempfile.TemporaryFile() as kept:
-            shutil.copyfileobj(_Seekless(source), kept, BLOCK)
-            kept.seek(0)
-            with gzip.GzipFile(fileobj=kept) as lines:
-                for text in lines:
-                    yield json.loads(text)
-    except (EOFError, ValueError, gzip.BadGzipFile):
+        with gzip.open(file) as lines:
+            for text in lines:
+                yield json.loads(text)
+    except (EOFError, ValueError, gzip.BadGzipFile, zlib.error):
         raise Failure(f"{path} is damaged") from None
-    except OSError as error:
-        raise Failure(f"{path} can't be kept in the temporary directory: {error.strerror}") from None
 
 
 class _Seekless(io.RawIOBase):

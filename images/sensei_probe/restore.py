@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from sensei_probe import objects, vectors
 from sensei_probe.cleaning import pin, unpin
 from sensei_probe.kept import another, chosen, manifest_of
-from sensei_probe.lines import check_lines, read_lines
+from sensei_probe.lines import check_lines, kept_lines
 from sensei_probe.pipe import Pipe, beside
 from sensei_probe.postgres import Postgres
 from sensei_probe.s3 import S3
@@ -122,7 +122,10 @@ def check(argument: str = "", environ: Mapping[str, str] = os.environ) -> None:
 
 
 def restore(argument: str = "", environ: Mapping[str, str] = os.environ, *, prune: bool = False) -> None:
-    """The backup of this name, else of BACKUP_NAME. Raises Failure; the database is then as it was, or restored."""
+    """The backup of this name, else of BACKUP_NAME. Raises Failure; the database is then as it was, or restored.
+
+    Objects whose contents the backup has lost are no failure: they are named in the last line.
+    """
     work = Path(environ.get("WORK_DIR") or "/work")
     with beside(work):
         backup = found(argument, environ)
@@ -134,12 +137,17 @@ def restore(argument: str = "", environ: Mapping[str, str] = os.environ, *, prun
     _vectors(backup)
     with contextlib.suppress(Failure):
         unpin(backup.shelf, name)
-    if lost:
-        raise Failure(
-            f"backup {name} is restored but for {len(lost)} objects that are damaged in it, which are as they were:"
-            f" {objects.some(lost)}. Bring them from another copy"
-        )
-    say(f"backup {name} is restored")
+    say(_told(name, lost))
+
+
+def _told(name: str, lost: Sequence[str]) -> str:
+    """The last line. No other try brings back what is lost in the backup: a failure would keep the platform stopped."""
+    if not lost:
+        return f"backup {name} is restored"
+    return (
+        f"warning: backup {name} is restored, but {len(lost)} objects are not: their contents are lost or damaged in"
+        f" it. They are as they were; bring them from another copy: {objects.some(lost)}"
+    )
 
 
 def _database(shelf: Shelf, manifest: Mapping[str, Any], pipe: Pipe) -> None:
@@ -176,5 +184,6 @@ def _all(line: int, block: bytes) -> None:
 
 def _vectors(backup: Found) -> None:
     path, size = f"backups/{backup.manifest['name']}/{vectors.FILE}", backup.manifest["vectors"]["size"]
-    count = vectors.imported(backup.weaviate, lambda: read_lines(backup.shelf, path, size, "vectors"))
+    with kept_lines(backup.shelf, path, size, "vectors") as lines:
+        count = vectors.imported(backup.weaviate, lines)
     say(f"vectors: {count} objects")

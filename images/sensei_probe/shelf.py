@@ -31,6 +31,10 @@ class Lost(Failure):
     """A content that is gone, or another one than was written."""
 
 
+class Changed(Lost):
+    """There is a content, with another etag or none: it may have been copied, and then is the same."""
+
+
 class Shelf(Protocol):
     """What a backup needs of its place. Every method raises Failure."""
 
@@ -38,7 +42,7 @@ class Shelf(Protocol):
         """A stream, whole or not at all. Returns its bytes."""
 
     def read(self, path: str, etag: str = "") -> Readable:
-        """To be read to the end. Raises Lost where it is not there, or a bucket has another of this name."""
+        """To be read to the end. Raises Lost where it is not there, Changed where its etag is not this one."""
 
     def size(self, path: str) -> int | None:
         """Its bytes; None where it is not there."""
@@ -80,7 +84,7 @@ class Bucket:
             return self._s3.get(self._name, path, etag)
         except Refused as error:
             if error.status in (_GONE, _CHANGED):
-                raise Lost(str(error)) from None
+                raise (Lost if error.status == _GONE else Changed)(str(error)) from None
             raise
 
     def size(self, path: str) -> int | None:
@@ -136,7 +140,10 @@ class Folder:
         return total
 
     def read(self, path: str, etag: str = "") -> Readable:
-        return _File(self._root / path)
+        found = _File(self._root / path)
+        if etag:
+            raise Changed(f"{self._root / path} has no etag")
+        return found
 
     def size(self, path: str) -> int | None:
         with _told(self._root / path, "can't be read"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import uuid
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from sensei_probe import vectors
+from sensei_probe import kept, objects, vectors
 from sensei_probe.s3 import S3
 from sensei_probe.settings import Failure, Storage, Vectors
+from sensei_probe.shelf import Folder
 from sensei_probe.weaviate import Weaviate
 from tests.images import servers
 from tests.images.conftest import Probe, why_not
@@ -115,6 +117,16 @@ def test_parts_that_are_gone_are_told(filled: Store, tmp_path: Path, probe: Prob
     assert told["notes"] == [
         "1 objects can't be brought back: the backup has their content no more. sensei-artifacts/plain"
     ]
+    # A restore that could never succeed would keep the platform stopped: what is lost is told, and no failure.
+    S3(Storage.of(filled)).put("sensei-artifacts", "plain", b"since")
+    done, said = bring_back(place, "latest")
+    assert (done.returncode, done.stderr) == (0, ""), said
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("warning: backup ")
+    assert "is restored, but 1 objects are not: their contents are lost or damaged in it." in last
+    assert last.endswith("bring them from another copy: sensei-artifacts/plain")
+    assert S3(Storage.of(filled)).get("sensei-artifacts", "plain").read() == b"since"
+    S3(Storage.of(filled)).put("sensei-artifacts", "plain", b"plain", "text/x-sensei")
     next((tmp_path / "backups").rglob("database.dump")).unlink()
     done = probe("check-backup", "latest", environ=place)
     assert (done.returncode, "has no database.dump any more" in done.stderr) == (1, True)
@@ -174,3 +186,25 @@ def test_a_bucket_that_is_not_there_is_told_and_not_made(filled: Store, probe: P
         done = probe(*command, environ=place)
         assert (done.returncode, "there is no backup: no bucket no-such-bucket" in done.stderr) == (1, True)
     assert not S3(Storage.of(filled)).exists("no-such-bucket")
+
+
+def test_a_volume_that_goes_away_is_a_failure_and_no_loss(
+    filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "backups").mkdir()
+    place = {**filled, "BACKUP_TO": "volume", "BACKUP_DIR": str(tmp_path / "backups"), "WORK_DIR": str(tmp_path)}
+    assert back_up(place).returncode == 0
+    client, shelf = S3(Storage.of(filled)), Folder(tmp_path / "backups")
+    told = kept.newest(shelf)
+    assert told
+
+    def away(path: Path, *_: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    client.put("sensei-artifacts", "plain", b"since")
+    listed = [row for row in objects.listed_in(shelf, told) if row["key"] == "plain"]
+    monkeypatch.setattr(objects, "listed_in", lambda *_: iter(listed))
+    monkeypatch.setattr(Path, "open", away)
+    with pytest.raises(Failure, match="Stale file handle"):
+        objects.restore(shelf, told, client)
+    client.put("sensei-artifacts", "plain", b"plain", "text/x-sensei")

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from sensei_probe import objects
-from sensei_probe.lines import write_lines
+from sensei_probe.lines import kept_lines, write_lines
 from sensei_probe.s3 import PART, S3, Stored
-from sensei_probe.settings import Storage
+from sensei_probe.settings import Failure, Storage
 from sensei_probe.shelf import Bucket, Folder, Shelf
+from sensei_probe.web import Readable
 from tests.images import servers
 from tests.images.conftest import why_not
 
@@ -153,3 +154,71 @@ def test_a_damaged_content_of_many_parts_leaves_neither_object_nor_parts(shelf: 
     assert objects.restore(shelf, told, client) == [f"{BUCKET}/big"]
     assert client.head(BUCKET, "big") is None
     assert "<Upload>" not in client.ask("GET", BUCKET, query={"uploads": ""}).read().decode()
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_backup_that_was_copied_in_other_parts_is_the_same(right: bool, shelf: Shelf, client: S3) -> None:
+    content = bytes(PART) + b"the end"
+    client.put(BUCKET, "big", content)
+    told = saved(shelf, client)
+    # In parts, as other tools send what is large: with another etag, then, and no other content.
+    shelf.write(rows(shelf, told)["big"]["path"], io.BytesIO(content if right else bytes(PART) + b"THE END"))
+    client.delete(BUCKET, "big")
+    assert objects.restore(shelf, told, client) == ([] if right else [f"{BUCKET}/big"])
+    head = client.head(BUCKET, "big")
+    assert (head.size if head else 0) == (len(content) if right else 0)
+
+
+def test_an_etag_that_is_no_md5_proves_no_damage() -> None:
+    one, two = "a" * 32, "b" * 32
+    assert objects._md5({"etag": one, "copy": one}) == one
+    assert objects._md5({"etag": "c-2", "copy": one}) == one
+    assert objects._md5({"etag": one, "copy": two}) == ""
+    assert objects._md5({"etag": one, "copy": "c-2"}) == ""
+    assert objects._md5({"etag": one}) == ""
+
+
+def test_a_bucket_that_was_copied_onto_a_volume_is_the_same(storage: Storage, client: S3, tmp_path: Path) -> None:
+    bucket = Bucket(storage, f"backups-{uuid.uuid4().hex[:8]}")
+    for key in ("right", "wrong"):
+        client.put(BUCKET, key, key.encode())
+    told, volume = saved(bucket, client), Folder(tmp_path)
+    for path in [*bucket.list("backups/"), *bucket.list("objects/")]:
+        volume.write(path, bucket.read(path))
+    volume.write(rows(bucket, told)["wrong"]["path"], io.BytesIO(b"WRONG"))
+    for key in ("right", "wrong"):
+        client.delete(BUCKET, key)
+    assert objects.restore(volume, told, client) == [f"{BUCKET}/wrong"]
+    assert client.get(BUCKET, "right").read() == b"right"
+
+
+def test_a_list_is_kept_once_however_often_it_is_read(tmp_path: Path) -> None:
+    class Counting(Folder):
+        reads = 0
+
+        def read(self, path: str, etag: str = "") -> Readable:
+            self.reads += 1
+            return super().read(path, etag)
+
+    shelf = Counting(tmp_path)
+    found = write_lines(shelf, "a", [{"n": n} for n in range(1000)], "numbers")
+    with kept_lines(shelf, "a", found["size"], "numbers") as lines:
+        first = lines()
+        next(first)
+        assert [item["n"] for item in lines()] == list(range(1000))
+        assert len(list(first)) == 999
+    assert shelf.reads == 1
+
+
+def test_a_list_that_finds_no_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Folder(tmp_path)
+    write_lines(shelf, "a", [{"n": 1}], "numbers")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(Failure, match=r"a of 9.0 GB can't be kept in .*: No space left on device"), kept_lines(
+        shelf, "a", 9 * 10**9, "numbers"
+    ):  # fmt: skip
+        pass
