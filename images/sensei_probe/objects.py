@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,14 +125,20 @@ def _row(bucket: str, item: Stored) -> Document:
 # And back.
 
 
-def check(shelf: Shelf, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """What can't be brought back. Raises Failure where the list is not what the manifest says."""
+def check(shelf: Shelf, manifest: Mapping[str, Any], ours: Collection[str]) -> Iterator[str]:
+    """What can't be brought back, and what would go into buckets that are not ours.
+
+    Raises Failure where the list is not what the manifest says.
+    """
     wanted = {"size": manifest["objects"]["bytes"], "sha256": manifest["objects"]["sha256"]}
     check_lines(shelf, f"backups/{manifest['name']}/{FILE}", wanted, "objects")
     there = {short(path) for path in shelf.list("objects/")}
-    gone = [
-        f"{item['bucket']}/{item['key']}" for item in listed_in(shelf, manifest) if short(item["path"]) not in there
-    ]
+    gone, others = list[str](), set[str]()
+    for item in listed_in(shelf, manifest):
+        gone += [named(item)] if short(item["path"]) not in there else []
+        others |= {item["bucket"]} - set(ours)
+    if others:
+        yield f"objects go into buckets that are not this installation's: {', '.join(sorted(others))}"
     if gone:
         yield f"{len(gone)} objects can't be brought back: the backup has their content no more. {some(gone)}"
 

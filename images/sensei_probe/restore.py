@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,8 @@ def found(argument: str, environ: Mapping[str, str]) -> Found:
     if not weaviate.ready():
         raise Failure("Weaviate is not ready: wait until its pods are, then run this again")
     weaviate.classes()
-    notes = (*_whose(shelf, name, site(environ)), *_checked(shelf, manifest, len(weaviate.nodes())))
+    ours = set(buckets(environ).values())
+    notes = (*_whose(shelf, name, site(environ)), *_checked(shelf, manifest, ours, len(weaviate.nodes())))
     for text in notes:
         say(text)
     # Whoever cleans takes the manifest away first: had it not seen the pin, this would be gone.
@@ -100,10 +101,10 @@ def _dump(shelf: Shelf, manifest: Mapping[str, Any]) -> None:
         raise Failure(f"backup {manifest['name']} has {why}: restore another. See: sensei backup list")
 
 
-def _checked(shelf: Shelf, manifest: Mapping[str, Any], nodes: int) -> Iterator[str]:
+def _checked(shelf: Shelf, manifest: Mapping[str, Any], ours: Collection[str], nodes: int) -> Iterator[str]:
     folder = f"backups/{manifest['name']}/"
     _dump(shelf, manifest)
-    yield from objects.check(shelf, manifest)
+    yield from objects.check(shelf, manifest, ours)
     path = f"{folder}{vectors.FILE}"
     first = check_lines(shelf, path, manifest["vectors"], "vectors", lambda item: "class" in item)
     yield from vectors.lowered((item["class"] for item in first), nodes)

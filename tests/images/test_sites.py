@@ -56,6 +56,10 @@ def test_two_installations_share_a_bucket(filled: Store, tmp_path: Path, probe: 
     assert named.returncode == 0, said
     assert f"backup {rows[2]['name']} is another installation's: {OURS}" in named.stdout
     assert servers.psql(theirs, "SELECT count(*) FROM t").stdout == "5000\n"
+    checked = probe("check-backup", rows[2]["name"], environ={**theirs, "S3_BUCKET_ARTIFACTS": "staging-artifacts"})
+    assert json.loads(checked.stdout.splitlines()[-1])["notes"][1:] == [
+        "objects go into buckets that are not this installation's: sensei-artifacts"
+    ]
 
 
 def test_cleaning_removes_our_own_alone(tmp_path: Path) -> None:
