@@ -13,11 +13,12 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, TypeVar
 
 from sensei_tui.bundle import stored
 from sensei_tui.bundle.errors import BadBundle, NoBundle
 
+_Kind = TypeVar("_Kind")
 INDEX: Final = "bundle.index"
 SECTOR: Final = tarfile.BLOCKSIZE
 NAME = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9_][A-Za-z0-9._/+-]{0,98}[A-Za-z0-9_]|[A-Za-z0-9_]")
@@ -155,6 +156,14 @@ class Archive:
     def prove_end(self) -> None:
         """The same for what follows the last entry. Raises NoBundle, BadBundle."""
 
+    def groups(self, name: str, first: int, last: int) -> Iterator[list[memoryview]]:
+        """As `read`, as many pieces at once as there are; all are good until the next are asked for."""
+        return ([piece] for piece in self.read(name, first, last))
+
+    def raw(self, name: str) -> tuple[BinaryIO, int] | None:
+        """An open file that has the entry's bytes one after another, and where they begin; None where they do not."""
+        return None
+
     def text(self, name: str, limit: int = INDEX_MAX) -> bytes:
         """All of a small entry. Raises BadBundle where it is missing, damaged, or larger than `limit` bytes."""
         entry = self.entries.get(name)
@@ -195,6 +204,20 @@ class File(Archive):
         start, stop = entry.offset + self.shape.span(SECTOR), entry.size if last is None else last
         yield from self._told(name, self.shape.read(self._file.fileno(), start, entry.size, first, stop))
 
+    def groups(self, name: str, first: int, last: int) -> Iterator[list[memoryview]]:
+        if isinstance(self.shape, Plain):
+            yield from super().groups(name, first, last)
+            return
+        entry = self.entries[name]
+        self._check_header(entry)
+        start = entry.offset + self.shape.span(SECTOR)
+        yield from self._told(name, stored.groups(self._file.fileno(), start, entry.size, first, last))
+
+    def raw(self, name: str) -> tuple[BinaryIO, int] | None:
+        entry = self.entries[name]
+        self._check_header(entry)
+        return (self._file, entry.offset + SECTOR) if isinstance(self.shape, Plain) else None
+
     def prove(self, name: str) -> Iterator[memoryview]:
         entry, file = self.entries[name], self._file.fileno()
         self._check_header(entry)
@@ -215,7 +238,7 @@ class File(Archive):
             if zeros and any(piece):
                 raise self._bad("its padding is not empty", f"{self.path}: {name}")
 
-    def _told(self, name: str, pieces: Iterator[memoryview]) -> Iterator[memoryview]:
+    def _told(self, name: str, pieces: Iterator[_Kind]) -> Iterator[_Kind]:
         try:
             yield from pieces
         except stored.Damaged as error:

@@ -109,18 +109,23 @@ def content(file: int, start: int, size: int, first: int = 0, last: int | None =
     A piece is good until the next one is asked for. Every frame on the way is looked at: a length that was changed is
     found before a wrong byte is given out.
     """
-    stop = size if last is None else last
+    for group in groups(file, start, size, first, size if last is None else last):
+        yield from group
+
+
+def groups(file: int, start: int, size: int, first: int, last: int) -> Iterator[list[memoryview]]:
+    """As `content`, up to `AT_ONCE` pieces at once, all good until the next are asked for."""
     at, buffer = first, bytearray()
-    while at < stop:
+    while at < last:
         number = at // BLOCK
-        count = min(AT_ONCE, -(-stop // BLOCK) - number)
+        count = min(AT_ONCE, -(-last // BLOCK) - number)
         begin = place(start, number * BLOCK) - FRAME
         # As large as the first turn needs, and no later one needs more: headers are many and small.
         buffer = buffer or bytearray(_span(number, count, size))
         view = memoryview(buffer)[: _span(number, count, size)]
         _fill(file, view, begin)
-        yield from _pieces(view, number, size, at, stop)
-        at = min(stop, (number + count) * BLOCK)
+        yield [*_pieces(view, number, size, at, last)]
+        at = min(last, (number + count) * BLOCK)
 
 
 def whole(file: int, start: int, size: int) -> Iterator[memoryview]:

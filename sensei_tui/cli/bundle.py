@@ -31,6 +31,7 @@ COMMANDS = {
     "diff": ("sensei_tui.cli.bundle:diff", "What one has that the other has not."),
     "use": ("sensei_tui.cli.bundle:use", "Make it the site's: its charts, its version, and what a run loads."),
     "load": ("sensei_tui.cli.bundle_load:load", "Put its images into a registry."),
+    "serve": ("sensei_tui.cli.bundle_serve:serve", "Be a registry that has just this bundle."),
 }
 
 

@@ -1,0 +1,108 @@
+"""`sensei bundle serve`."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sensei_tui.cli.bundle import FILE, FILES, missing_of, sealed, trust_options, trusted_keys
+from sensei_tui.cli.install import SITE
+from sensei_tui.cli.output import note, say
+
+if TYPE_CHECKING:
+    from sensei_tui.bundle.contents import Contents
+    from sensei_tui.bundle.serve import Server, Shelf
+
+EVERYWHERE = ("0.0.0.0", "::")
+
+
+@click.command()
+@FILES
+@click.option("--listen", required=True, metavar="HOST:PORT", help="For example 0.0.0.0:5000.")
+@click.option("--tls-cert", type=FILE, help="Certificate with its chain, PEM.")
+@click.option("--tls-key", type=FILE, help="Its key, PEM.")
+@SITE
+@trust_options
+def serve(
+    files: tuple[Path, ...], listen: str, tls_cert: Path | None, tls_key: Path | None, site: Path | None,
+    trust: Path | None, allow_unsigned: bool,
+) -> None:  # fmt: skip
+    """The bundle itself as a registry that can only be read, straight from the file, until Ctrl-C.
+
+    Prints what containerd needs to take the images from here. Clients compare every blob with its digest.
+    """
+    from sensei_tui.bundle.serve import Server
+
+    address, tls = _address(listen), _pair(tls_cert, tls_key)
+    what, contents = _opened(files, trusted_keys(trust, site), allow_unsigned=allow_unsigned)
+    with Server(address, what, tls, note) as server, _ended_by_signals():
+        say("\n".join(_told(server, contents, address[0], len(what.repositories))))
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            note("No longer served.")
+
+
+def _opened(files: tuple[Path, ...], keys: Path | None, *, allow_unsigned: bool) -> tuple[Shelf, Contents]:
+    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.bundle.errors import BadBundle
+    from sensei_tui.bundle.joined import open_bundle
+    from sensei_tui.bundle.serve import shelf
+    from sensei_tui.bundle.verify import documents, lacking
+
+    archive = open_bundle(files)
+    contents = read_contents(archive)
+    sealed(archive, contents, keys, allow_unsigned=allow_unsigned)
+    found = documents(archive, contents)
+    problems = list(lacking(archive, contents, found))
+    if problems:
+        raise BadBundle("The bundle is not whole.", where=str(archive.path), why="; ".join(problems[:5]),
+                        remedy="Copy it again from its source.")  # fmt: skip
+    for item in missing_of(archive):
+        note(f"missing: {item}")
+    return shelf(archive, contents, found), contents
+
+
+def _address(text: str) -> tuple[str, int]:
+    from sensei_tui.base.errors import UsageError
+
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not port.isascii() or int(port) > 65535:
+        raise UsageError("That is no address.", where=text[:80], remedy="Write HOST:PORT, for example 0.0.0.0:5000.")
+    return host.strip("[]"), int(port)
+
+
+def _pair(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    from sensei_tui.base.errors import UsageError
+
+    if (certificate is None) != (key is None):
+        raise UsageError("A certificate needs its key.", remedy="Name both: --tls-cert F --tls-key F, or none of them.")
+    return (certificate, key) if certificate and key else None
+
+
+def _told(server: Server, contents: Contents, host: str, repositories: int) -> list[str]:
+    from sensei_tui.bundle.serve import containerd
+
+    name = socket.gethostname() if host in EVERYWHERE else f"[{host}]" if ":" in host else host
+    address = f"{'https' if server.context else 'http'}://{name}:{server.port}"
+    ca = "/etc/containerd/certs.d/sensei-bundle-ca.crt" if server.context else ""
+    lines = [f"version {contents.version}: {repositories} repositories at {address}, to be read only", ""]
+    for path, text in containerd(contents, address, ca=ca).items():
+        lines += [f"# {path}", *text.splitlines(), ""]
+    return [*lines, '# containerd\'s config.toml needs config_path = "/etc/containerd/certs.d"; Ctrl-C ends this.']
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
