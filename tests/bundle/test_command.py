@@ -1,0 +1,159 @@
+"""`sensei bundle` from the charts to the registry: what an operator types, with the images that the charts need."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from sensei_tui.bundle.archive import open_archive
+from sensei_tui.bundle.contents import read_contents
+from tests.bundle.images import LayoutMaker
+from tests.registry.real import Real, needs_registry, started
+
+VERSION = "1.0.0"
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    errors: str
+
+    @property
+    def answer(self) -> Any:
+        return json.loads(self.out)
+
+
+class Desk:
+    """A directory to work in, with a layout of small images and a key."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.names = [item["name"] for item in self.run("images", "-o", "json").answer if item["kind"] == "image"]
+        made = LayoutMaker(root / "layout")
+        shared = made.layer(200_000)
+        for name in self.names:
+            made.name(made.manifest([shared, made.layer(20_000)]), name)
+        made.name(made.manifest([shared, made.layer(30_000)]), "registry.sensei.ai/sensei/extra:1")
+        made.done()
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", root / "key"], check=True)
+        (root / "allowed").write_text("vendor " + (root / "key.pub").read_text())
+        (root / "patterns").mkdir()
+        (root / "patterns/a.json").write_text("{}")
+
+    def run(self, *arguments: object) -> Done:
+        command = [sys.executable, "-m", "sensei_tui", *map(str, arguments)]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True)
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def bundle(self, *arguments: object, code: int = 0) -> Done:
+        done = self.run("bundle", *arguments)
+        assert done.code == code, done
+        return done
+
+    def create(self, *arguments: object, code: int = 0) -> Done:
+        return self.bundle("create", "--images-from", "oci:layout", "-o", "json", *arguments, code=code)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    if shutil.which("ssh-keygen") is None:
+        pytest.skip("ssh-keygen is not installed")
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(scope="module")
+def signed(desk: Desk) -> Path:
+    desk.create("--output", "signed.tar.gz", "--sign", "key")
+    return desk.root / "signed.tar.gz"
+
+
+def test_created_it_has_what_the_charts_need(desk: Desk, signed: Path) -> None:
+    contents = read_contents(open_archive(signed))
+    assert [item.name for item in contents.items if item.kind == "image"] == desk.names
+    assert all(item.used_by for item in contents.items if item.kind == "image")
+    assert contents.version == VERSION
+    assert {chart.name for chart in contents.charts} >= {"sensei-full"}
+    told = desk.bundle("inspect", signed, "-o", "json").answer
+    assert told["contents"]["version"] == VERSION
+    assert told["signed"].startswith("SHA256:")
+    assert told["missing"] == []
+
+
+def test_verified(desk: Desk, signed: Path) -> None:
+    found = desk.bundle("verify", signed, "--trust", "allowed", "-o", "json").answer
+    assert found["problems"] == []
+    assert found["signed"]["signer"] == "vendor"
+    assert "not trust" in desk.bundle("verify", signed, code=1).errors
+    assert desk.bundle("verify", signed, "--allow-unsigned", code=0).out
+    assert desk.bundle("verify", "none", code=2).errors
+    (desk.root / "cut").write_bytes(signed.read_bytes()[:-100])
+    error = json.loads(desk.bundle("verify", "cut", "-o", "json", code=1).errors)["error"]
+    assert (error["code"], error["where"]) == ("bad-bundle", "cut")
+
+
+def test_what_is_wrong_with_an_order(desk: Desk) -> None:
+    for arguments, code, text in (
+        (["--version", "9.9"], 2, "not 9.9"), (["--image", "example.com/none:1"], 1, "no image example.com/none:1"),
+        (["--platform", "linux/s390x"], 1, "linux/s390x"), (["--volume-size", "large"], 2, "no size of a volume"),
+        (["--volume-size", "100kB"], 2, "too small"), (["--sign", "none"], 2, "key"), (["--since", "none"], 2, "none"),
+        (["--images-from", "oci:none"], 2, "none"), (["--output", "none/a.tar.gz"], 3, "none"),
+        (["--model", "patterns"], 2, "sensei-llm"),
+    ):  # fmt: skip
+        done = desk.create("--output", "wrong.tar.gz", *arguments, code=code)
+        assert text in done.errors, (arguments, done.errors)
+        assert not (desk.root / "wrong.tar.gz").exists()
+
+
+def test_differences(desk: Desk, signed: Path) -> None:
+    desk.create("--output", "more.tar.gz", "--image", "registry.sensei.ai/sensei/extra:1", "--patterns", "patterns")
+    told = desk.bundle("diff", signed, "more.tar.gz", "-o", "json").answer
+    assert "registry.sensei.ai/sensei/extra:1" in told["added"]
+    assert len(told["added"]) == 2, "the snapshot of the patterns too"
+    assert told["removed"] == told["changed"] == []
+    delta = desk.create(
+        "--output", "delta.tar.gz", "--image", "registry.sensei.ai/sensei/extra:1", "--since", signed
+    ).answer
+    assert delta["bytes"] < (desk.root / "more.tar.gz").stat().st_size / 2
+    assert delta["contents"]["since"] == VERSION
+
+
+def test_in_volumes(desk: Desk, signed: Path) -> None:
+    """By the command segments have 64 MiB; here whole blobs are dealt out."""
+    made = LayoutMaker(desk.root / "large", 9)
+    for number, name in enumerate([*desk.names, "example.com/large:1"]):
+        made.name(made.manifest([made.layer(40_000_000 if number < 4 else 10_000)]), name)
+    made.done()
+    done = desk.bundle(
+        "create", "--images-from", "oci:large", "--volume-size", "90MB", "--output", "v/b.tar.gz", code=3
+    )
+    assert "v" in done.errors
+    (desk.root / "v").mkdir()
+    done = desk.bundle(
+        "create", "--images-from", "oci:large", "--volume-size", "90MB", "--output", "v/b.tar.gz", "--sign", "key"
+    )
+    assert sorted(path.name for path in (desk.root / "v").iterdir()) == ["b.vol01of02.tar.gz", "b.vol02of02.tar.gz"]
+    assert all(path.stat().st_size <= 90_000_000 for path in (desk.root / "v").iterdir())
+    assert desk.bundle("verify", "v", "--trust", "allowed").out.startswith("v/b.vol01of02.tar.gz: version 1.0.0")
+    assert "missing   volume 2 of 2 with blobs/" in desk.bundle("inspect", "v/b.vol01of02.tar.gz").out
+    assert "Only volumes" in desk.bundle("verify", "v", signed, "--trust", "allowed", code=2).errors
+
+
+@needs_registry
+def test_loaded(desk: Desk, signed: Path, tmp_path: Path) -> None:
+    with started(Real(tmp_path)) as real:
+        options = ["--registry", f"127.0.0.1:{real.port}/site", "--plain-http", "--trust", "allowed", "-o", "json"]
+        first = desk.bundle("load", signed, *options, "--reread").answer
+        assert first["images"] == len(desk.names) + len(read_contents(open_archive(signed)).charts)
+        assert first["sentBytes"] > 200_000
+        second = desk.bundle("load", signed, *options).answer
+        assert (second["sentBytes"], second["imagesThere"]) == (0, second["images"])
+        real.kill()
+        error = json.loads(desk.bundle("load", signed, *options, code=3).errors.splitlines()[-1])["error"]
+        assert error["where"].startswith(f"127.0.0.1:{real.port}")
