@@ -234,6 +234,17 @@ def _time(text: str | None, where: str) -> datetime | None:
 # Signing.
 
 
+def is_locked(key: Path) -> bool:
+    """Whether a private key needs a passphrase. What else is wrong with it, `sign` says."""
+    try:
+        serialization.load_ssh_private_key(key.read_bytes(), None)
+    except (TypeError, ValueError) as error:
+        return "password" in str(error).lower() or "encrypted" in str(error).lower()
+    except (OSError, UnsupportedAlgorithm):
+        return False
+    return False
+
+
 def sign(text: bytes, key: Path, passphrase: bytes | None = None, namespace: str = NAMESPACE) -> str:
     """The signature with a private key of OpenSSH. Raises BadKey, which says where a passphrase is needed."""
     try:

@@ -225,17 +225,12 @@ def sign_all(files: Iterable[Path], key: Path, secret: bytes | None) -> str:
 
 
 def passphrase(key: Path) -> bytes | None:
-    """Asked for where the key is encrypted. Raises BadKey where it can't be read."""
-    from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+    """Asked for where the key is encrypted, and tried: before hours of writing. Raises BadKey."""
+    from sensei_tui.bundle.sshsig import is_locked, sign
 
-    try:
-        load_ssh_private_key(key.read_bytes(), None)
-    except (TypeError, ValueError) as error:
-        if "password" in str(error).lower() or "encrypted" in str(error).lower():
-            return str(click.prompt(f"Passphrase of {key}", hide_input=True, err=True)).encode()
-    except OSError:
-        return None
-    return None
+    secret = str(click.prompt(f"Passphrase of {key}", hide_input=True, err=True)).encode() if is_locked(key) else None
+    sign(b"", key, secret)
+    return secret
 
 
 @click.command()

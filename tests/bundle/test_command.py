@@ -111,6 +111,28 @@ def test_what_is_wrong_with_an_order(desk: Desk) -> None:
         assert not (desk.root / "wrong.tar.gz").exists()
 
 
+def test_a_passphrase_is_asked_for_and_tried_before(desk: Desk) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-f", desk.root / "locked"], check=True)
+    command = [
+        sys.executable,
+        "-m",
+        "sensei_tui",
+        "bundle",
+        "create",
+        "--images-from",
+        "oci:layout",
+        "--sign",
+        "locked",
+    ]
+    for word, code in (("wrong", 2), ("open sesame", 0)):
+        done = subprocess.run(
+            [*command, "--output", "locked.tar"], cwd=desk.root, input=f"{word}\n", capture_output=True, text=True
+        )
+        assert done.returncode == code, done.stderr
+        assert (desk.root / "locked.tar").exists() is (code == 0)
+        assert word not in done.stdout + done.stderr
+
+
 def test_differences(desk: Desk, signed: Path) -> None:
     desk.create("--output", "more.tar.gz", "--image", "registry.sensei.ai/sensei/extra:1", "--patterns", "patterns")
     told = desk.bundle("diff", signed, "more.tar.gz", "-o", "json").answer

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from sensei_tui.bundle.sshsig import NAMESPACE, BadKey, BadSignature, allowed_signers, check, fingerprint, sign
+from sensei_tui.bundle.sshsig import (
+    NAMESPACE,
+    BadKey,
+    BadSignature,
+    allowed_signers,
+    check,
+    fingerprint,
+    is_locked,
+    sign,
+)
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 TEXT = b"Sensei bundle\nversion: 1.0.0\n"
@@ -120,6 +129,11 @@ def test_a_key_with_a_passphrase(tmp_path: Path, keys: Path) -> None:
             sign(TEXT, keys / "locked", wrong)
         assert str(keys / "locked") in caught.value.where
         assert "open sesame" not in str(caught.value)
+
+
+def test_whether_a_key_is_locked(tmp_path: Path, keys: Path) -> None:
+    assert is_locked(keys / "locked")
+    assert not any(is_locked(path) for path in (*(keys / kind for kind in KINDS), keys / "rsa.pub", tmp_path / "none"))
 
 
 def test_keys_that_can_not_be_used(tmp_path: Path, keys: Path) -> None:
