@@ -49,6 +49,9 @@ class Source(ABC):
         """Manifests about that one: signatures, SBOMs. Raises SenseiError."""
         return ()
 
+    def close(self) -> None:  # noqa: B027 - most keep nothing
+        """Give back what it keeps: connections, files."""
+
 
 def take(source: Source, name: str, platforms: tuple[str, ...], pool: Pool) -> Descriptor:
     """An image with everything below it into the pool. Raises NotThere, BadBundle, SenseiError."""

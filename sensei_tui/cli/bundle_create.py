@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,9 @@ FORMATS = ("tar.gz", "tar")
 @click.option("--output", "target", type=FILE, help="The file to write (default: sensei-bundle-VERSION.FORMAT).")
 @click.option("-f", "--values", "files", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Values that decide which images are needed; later files win (default: the site's).")  # fmt: skip
-@click.option("--images-from", "source", default="", metavar="oci:PATH|REGISTRY",
-              help="An OCI layout, or the registry that has all of them (default: that of each name).")  # fmt: skip
+@click.option("--images-from", "source", default="", metavar="oci:PATH|docker|REGISTRY",
+              help="An OCI layout, the Docker engine here (changes digests), or the registry that has all of them "
+              "(default: that of each name).")  # fmt: skip
 @click.option("--image", "extra", multiple=True, help="One more image than the charts need.")
 @click.option("--platform", "platforms", multiple=True, help="Take images for this one (default: linux/amd64).")
 @click.option("--patterns", type=FILE, help="The pattern library's snapshot: a file or a directory.")
@@ -59,8 +61,10 @@ def create(
     secret = passphrase(key) if key else None
     limit = parse_size(volume_size) if volume_size else 0
     order = _order(site, version, files, extra, platforms or ("linux/amd64",), patterns, model, since)
-    made = build(order, _source(source, ca, plain_http), _tell)
-    written = _written(made, target or Path(f"sensei-bundle-{order.version}.{shape}"), shape, limit)
+    target = target or Path(f"sensei-bundle-{order.version}.{shape}")
+    with closing(_source(source, ca, plain_http, target.parent)) as images:
+        made = build(order, images, _tell)
+        written = _written(made, target, shape, limit)
     sizes = {str(path): path.stat().st_size for path in written}
     signed = sign_all(written, key, secret) if key else ""
     answer = {"bundle": [*sizes] if limit else str(written[0]), "bytes": sum(sizes.values()),
@@ -171,7 +175,8 @@ def _known(since: Path | None) -> tuple[dict[str, int], str]:
     return inventory(archive) | {item.digest: item.size for item in contents.left}, contents.version
 
 
-def _source(named: str, ca: Path | None, plain: bool) -> Source:
+def _source(named: str, ca: Path | None, plain: bool, work: Path) -> Source:
+    from sensei_tui.bundle.from_engine import TOLD, Engine
     from sensei_tui.bundle.from_registry import Registries
     from sensei_tui.bundle.layout import Layout
     from sensei_tui.registry.client import Registry
@@ -180,5 +185,8 @@ def _source(named: str, ca: Path | None, plain: bool) -> Source:
 
     if named.startswith("oci:"):
         return Layout(Path(named.removeprefix("oci:")))
+    if named == "docker":
+        note(TOLD)
+        return Engine(work)
     place = Place.parse(named) if named else None
     return Registries(lambda one: Registry(one, ca=ca, plain=plain, credentials=Keyring()), place)
