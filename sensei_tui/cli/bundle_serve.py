@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sensei_tui.cli.bundle import FILE, FILES, missing_of, sealed, trust_options, trusted_keys
+from sensei_tui.cli.bundle import FILE, FILES, missing_of, trust_options, trusted_keys
 from sensei_tui.cli.install import SITE
 from sensei_tui.cli.output import note, say
 
@@ -50,23 +50,15 @@ def serve(
 
 
 def _opened(files: tuple[Path, ...], keys: Path | None, *, allow_unsigned: bool) -> tuple[Shelf, Contents]:
-    from sensei_tui.bundle.contents import read_contents
-    from sensei_tui.bundle.errors import BadBundle
-    from sensei_tui.bundle.joined import open_bundle
+    from sensei_tui.base import clock
+    from sensei_tui.bundle.opened import Bundle
     from sensei_tui.bundle.serve import shelf
-    from sensei_tui.bundle.verify import documents, lacking
 
-    archive = open_bundle(files)
-    contents = read_contents(archive)
-    sealed(archive, contents, keys, allow_unsigned=allow_unsigned)
-    found = documents(archive, contents)
-    problems = list(lacking(archive, contents, found))
-    if problems:
-        raise BadBundle("The bundle is not whole.", where=str(archive.path), why="; ".join(problems[:5]),
-                        remedy="Copy it again from its source.")  # fmt: skip
-    for item in missing_of(archive):
-        note(f"missing: {item}")
-    return shelf(archive, contents, found), contents
+    bundle = Bundle.open(*files)
+    _, why = bundle.seal(keys, clock.now(), allow_unsigned=allow_unsigned)
+    for text in ([why] if why else []) + [f"missing: {item}" for item in missing_of(bundle.archive)]:
+        note(text)
+    return shelf(bundle.archive, bundle.contents, bundle.documents), bundle.contents
 
 
 def _address(text: str) -> tuple[str, int]:

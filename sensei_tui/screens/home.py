@@ -132,7 +132,7 @@ def fact_lines(found: Overview, health: Health | None, trouble: str, width: int)
 def cluster_fact(found: Overview, health: Health | None, trouble: str) -> str:
     """`5 of 5 nodes ready, 64 of 96 cores and 210 of 320 GB free, 2 GPUs`."""
     if not found.configured:
-        return "none configured. Press K to name a kubeconfig, or r to rehearse on this machine."
+        return "none configured"
     if trouble:
         return f"not reachable: {trouble}"
     if health is None or not health.nodes:

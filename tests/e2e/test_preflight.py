@@ -108,4 +108,4 @@ def test_secrets_that_the_values_name_are_looked_for(tmp_path: Path) -> None:
             found.kubectl("create", "secret", *given)
         assert "Secret our-db has no key password" in found.sensei("preflight", "-q", code=1)
         found.kubectl("patch", "secret", "our-db", "-p", '{"stringData": {"password": "x"}}')
-        assert statuses(found.sensei("preflight", "-o", "json"))["site.secrets"] == "pass"
+        assert statuses(found.sensei("preflight", "-o", "json"))["secrets.named"] == "pass"

@@ -196,7 +196,7 @@ def artifact(title: str, description: str, repository: str, empty: str, *, when:
 def _source(what: str, registry: str, repository: str, pattern: str) -> Node:
     return {
         "registry": text("Registry", f"Host of {what}, when global.imageRegistry is empty.", registry,
-                         pattern=pattern),
+                         pattern=pattern, form="a host, with its port where it has one, as registry.internal.example.com:5000"),
         "repository": text("Repository", f"Path of {what} in the registry.", repository, pattern=REPOSITORY),
     }  # fmt: skip
 

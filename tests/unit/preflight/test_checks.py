@@ -124,7 +124,7 @@ def test_a_good_cluster_has_nothing_against_it() -> None:
     findings = [check.judge(GOOD) for check in CHECKS]
     assert {finding.status for finding in findings} <= {PASS, SKIPPED}
     assert [finding.id for finding in findings if finding.status is SKIPPED] == [
-        "site.secrets", "disk.nvme", "host.gpu", "gpu.nodes", "gpu.driver", "gpu.cuda", "gpu.memory", "gpu.ecc",
+        "secrets.named", "disk.nvme", "host.gpu", "gpu.nodes", "gpu.driver", "gpu.cuda", "gpu.memory", "gpu.ecc",
     ]  # fmt: skip
 
 
@@ -197,10 +197,10 @@ CASES: list[tuple[str, Facts, Status, str]] = [
     ("disk.fsync", facts(host={"fsync": Fsync(5.0, 25.0, 30.0, 100, 3)}), SKIPPED, "p99 25.0 ms, p50 5.0 ms; not judged"),
     ("disk.fsync", facts(host={"fsync": Unknown("on tmpfs")}), UNKNOWN, "on tmpfs"),
     ("site.values", facts(needs=Unknown("values.yaml: no")), FAIL, "values.yaml: no"),
-    ("site.secrets", facts(needs=SECRET, secrets={}), FAIL, "there is no Secret db: postgresql.external.existingSecret (v.yaml:3)"),
-    ("site.secrets", facts(needs=SECRET, secrets={"db": ("user",)}), FAIL, "Secret db has no key password"),
-    ("site.secrets", facts(needs=SECRET, secrets={"db": ("password", "user")}), PASS, "1 Secret there"),
-    ("site.secrets", facts(needs=SECRET, secrets=Unknown("may not read")), UNKNOWN, "may not read"),
+    ("secrets.named", facts(needs=SECRET, secrets={}), FAIL, "there is no Secret db: postgresql.external.existingSecret (v.yaml:3)"),
+    ("secrets.named", facts(needs=SECRET, secrets={"db": ("user",)}), FAIL, "Secret db has no key password"),
+    ("secrets.named", facts(needs=SECRET, secrets={"db": ("password", "user")}), PASS, "1 Secret there"),
+    ("secrets.named", facts(needs=SECRET, secrets=Unknown("may not read")), UNKNOWN, "may not read"),
     ("gpu.nodes", facts(needs=LLM), FAIL, "no free GPU, 2 needed"),
     ("gpu.nodes", facts(needs=LLM, nodes=(*FIVE, GPU_NODE)), PASS, "2 free GPUs on gpu-1"),
     ("gpu.nodes", facts(needs=LLM, nodes=(node("a", gpus=1), node("b", gpus=1))), FAIL, "1 free GPU on a"),
