@@ -6,7 +6,7 @@ from sensei_tui.preflight.checks_capacity import CAPACITY
 from sensei_tui.preflight.checks_cluster import API, STORAGE
 from sensei_tui.preflight.checks_gpu import GPU
 from sensei_tui.preflight.checks_host import HOST
-from sensei_tui.preflight.checks_secrets import ACCESS
+from sensei_tui.preflight.checks_secrets import SECRETS
 from sensei_tui.preflight.checks_site import SITE
 
-CHECKS = tuple(check for area in (SITE, API, CAPACITY, STORAGE, ACCESS, HOST, GPU) for check in area.checks)
+CHECKS = tuple(check for area in (SITE, API, CAPACITY, STORAGE, SECRETS, HOST, GPU) for check in area.checks)

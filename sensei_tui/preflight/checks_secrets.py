@@ -9,6 +9,9 @@ from sensei_tui.preflight.model import Status
 from sensei_tui.preflight.secret_needs import command
 from sensei_tui.preflight.verdict import Verdict, skipped
 
+SECRETS = ACCESS
+"""Shown with the permissions."""
+
 
 @ACCESS.check("secrets.named", "Secrets of yours", "the rendered charts: a pod does not start without them")
 def secrets(facts: Facts) -> Verdict:
