@@ -101,9 +101,10 @@ class Talk:
             return self._line(prompt, echo=not secret)
 
     def _line(self, prompt: str, *, echo: bool = True) -> str:
-        self._write("\n".join(folded(prompt, self.width)) + " ")
-        self._since = 0
         try:
+            # Whoever sees the prompt may press Ctrl-C before the next line of this is done.
+            self._write("\n".join(folded(prompt, self.width)) + " ")
+            self._since = 0
             while (answer := self.wait(None)) is None:
                 continue
         except KeyboardInterrupt:

@@ -62,7 +62,7 @@ class Program:
 
     def __init__(self) -> None:
         self.twin = Twin()
-        self.frames = {"health": Listed(below=SIDE), "home": Listed(rows=5)}
+        self.frames = {"health": Listed(below=SIDE), "home": Listed(rows=6)}
         self.log = Rows()
         self.log_keys = urwid.Text("", wrap="clip")
         self.log_frame = urwid.Frame(self.log, urwid.Text(("title", "Sensei | log of run 0001")), self.log_keys)
