@@ -22,12 +22,20 @@ from sensei_probe.shelf import Shelf, shelf_of
 from sensei_probe.streams import BLOCK, Measured, amount, say
 from sensei_probe.weaviate import Weaviate
 
-_OTHERS = """SELECT pg_class.oid::regclass::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT pg_has_role(relowner, 'USAGE')
-AND nspname !~ '^pg_' AND nspname <> 'information_schema'
-AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+_OTHERS = """SELECT named.type || ' ' || named.identity FROM (
+  SELECT 'pg_class'::regclass AS class, oid, relnamespace AS space, relowner AS owner FROM pg_class
+    WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
+  UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace, proowner FROM pg_proc
+  UNION ALL SELECT 'pg_type'::regclass, oid, typnamespace, typowner FROM pg_type
+  UNION ALL SELECT 'pg_foreign_server'::regclass, oid, 0, srvowner FROM pg_foreign_server
+  UNION ALL SELECT 'pg_publication'::regclass, oid, 0, pubowner FROM pg_publication
+) AS one LEFT JOIN pg_namespace ON pg_namespace.oid = space, pg_identify_object(class, one.oid, 0) AS named
+WHERE NOT pg_has_role(owner, 'USAGE') AND (space = 0 OR nspname = 'public' OR NOT pg_has_role(nspowner, 'USAGE'))
+  AND coalesce(nspname, '') !~ '^pg_' AND nspname IS DISTINCT FROM 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_depend
+    WHERE (classid, objid, objsubid) = (class, one.oid, 0) AND deptype IN ('e', 'i'))
 ORDER BY 1 LIMIT 5"""
-"""Tables that can't be dropped by us: nobody's extension has them."""
+"""What would have to go and we may not drop: no part of something else, no extension's, and in no schema of ours."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ def takes_database(database: Database) -> None:
         if others := [str(name) for (name,) in session.query(_OTHERS)]:
             raise Failure(
                 f"user {database.user} does not own {', '.join(others)}, which a restore would replace:"
-                f' ALTER TABLE ... OWNER TO "{database.user}"'
+                f' ALTER ... OWNER TO "{database.user}"'
             )
 
 

@@ -171,9 +171,10 @@ def test_a_check_asks_postgresql_and_looks_at_the_dump(filled: Store, tmp_path: 
     ).stderr  # fmt: skip
     servers.psql(filled, "GRANT CREATE ON DATABASE sensei TO guest")
     done, _ = bring_back(guest, "latest")
-    assert (done.returncode, "user guest does not own numbered, seen, t, which" in done.stderr) == (1, True), (
-        done.stderr
-    )
+    assert (
+        done.returncode,
+        "user guest does not own table public.numbered, table public.t, view public.seen, which" in done.stderr,
+    ) == (1, True), done.stderr
     dump = next((tmp_path / "backups").rglob("database.dump"))
     dump.write_bytes(dump.read_bytes()[:100])
     done = probe("check-backup", "latest", environ=place)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.images import servers
+from tests.images.conftest import Probe
 from tests.images.filled import back_up, bring_back
 
 pytestmark = pytest.mark.timeout(300)
@@ -111,6 +112,21 @@ def test_an_extension_of_another_owner_stays(owned: Store) -> None:
     assert said(owned, "SELECT d = digest('x', 'sha256') FROM hashed") == "t\n"
     owners = said(owned, "SELECT extname, extowner::regrole FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1")
     assert owners == "pg_stat_statements|sensei\npgcrypto|sensei\n"
+
+
+def test_what_another_owner_has_is_told_before_anything_is_changed(filled: Store, owned: Store, probe: Probe) -> None:
+    said(owned, "CREATE TABLE ours (n int); CREATE SCHEMA app")
+    assert back_up(owned).returncode == 0
+    root = {**filled, "DATABASE_NAME": owned["DATABASE_NAME"]}
+    # Whoever has a schema may drop what is in it.
+    said(root, "CREATE TABLE app.theirs (n int)")
+    restored(owned)
+    said(root, "CREATE FUNCTION theirs() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE PUBLICATION told")
+    done = probe("check-backup", "latest", environ=owned)
+    assert (done.returncode, "does not own function public.theirs(), publication told, which" in done.stderr) == (
+        1,
+        True,
+    )
 
 
 def test_an_extension_that_is_missing_is_made(filled: Store, owned: Store) -> None:
