@@ -192,7 +192,7 @@ def write_bundle(build: Build, output: Path, shape: Shape, on_progress: Progress
     """
     part, total = output.with_name(f"{output.name}.part"), file_size(build, shape)
     done = _begun(build, part, shape)
-    _check_room(part, total - done)
+    check_room(part, total - done)
     file = os.open(part, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
         os.ftruncate(file, done)
@@ -261,6 +261,8 @@ def _begun(build: Build, part: Path, shape: Shape) -> int:
 def is_finished(build: Build, path: Path, shape: Shape) -> bool:
     """Whether this file is what would be written, as far as its size and its small files tell."""
     whole = file_size(build, shape)
+    if not path.exists():
+        return False
     return _begun(build, path, shape) == whole - end_span(shape) and path.stat().st_size >= whole
 
 
@@ -276,7 +278,8 @@ def _bytes(pieces: Iterable[memoryview]) -> bytes:
     return b"".join(bytes(piece) for piece in pieces)
 
 
-def _check_room(part: Path, needed: int) -> None:
+def check_room(part: Path, needed: int) -> None:
+    """Raises DiskFull where the directory of `part` has fewer free bytes than are needed, OSError."""
     stats = os.statvfs(part.parent)
     free = stats.f_bavail * stats.f_frsize
     if free < needed:

@@ -18,7 +18,7 @@ import msgspec
 from sensei_tui.base.errors import UsageError
 from sensei_tui.bundle.archive import Shape, end_span, entry_span
 from sensei_tui.bundle.contents import CONTENTS, SUMS, blob_name
-from sensei_tui.bundle.create import Build, Progress, add_sums, file_size, is_finished, silent, write_bundle
+from sensei_tui.bundle.create import Build, Progress, add_sums, check_room, file_size, is_finished, silent, write_bundle
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.oci import digest_of, encoded
 from sensei_tui.bundle.pool import Blob, Reader
@@ -244,13 +244,22 @@ def write_volumes(
 ) -> list[Path]:
     """Write them; those that are there whole are kept. Returns their paths. Raises as `write_bundle`."""
     builds = list(builds)
-    sizes, before, found = [file_size(build, shape) for build in builds], 0, []
+    sizes, before = [file_size(build, shape) for build in builds], 0
     if len(builds) > 1 and max(sizes) + SEAL > limit:
         raise ValueError(f"a volume has {max(sizes)} of {limit} bytes")
-    for number, (build, size) in enumerate(zip(builds, sizes, strict=True), 1):
-        path = volume_path(output, number, len(builds)) if len(builds) > 1 else output
-        if len(builds) == 1 or not is_finished(build, path, shape):
+    numbers = range(1, len(builds) + 1)
+    found = [output if len(builds) == 1 else volume_path(output, number, len(builds)) for number in numbers]
+    rest = [not is_finished(build, path, shape) for build, path in zip(builds, found, strict=True)]
+    # Before hours of writing, for all of them; what was begun is looked at by each.
+    check_room(output, sum(size for size, needed in zip(sizes, rest, strict=True) if needed) - _begun(found))
+    for build, size, path, needed in zip(builds, sizes, found, rest, strict=True):
+        if needed:
             write_bundle(build, path, shape, lambda done, _, what, at=before: on_progress(at + done, sum(sizes), what))  # type: ignore[misc]
         before += size
-        found.append(path)
     return found
+
+
+def _begun(paths: list[Path]) -> int:
+    """Bytes of volumes that an earlier call did not finish."""
+    parts = (path.with_name(f"{path.name}.part") for path in paths)
+    return sum(part.stat().st_size for part in parts if part.exists())

@@ -11,7 +11,7 @@ import click
 
 from sensei_tui.cli.install import SITE
 from sensei_tui.cli.lazy import LazyGroup
-from sensei_tui.cli.output import emit, note, output_option
+from sensei_tui.cli.output import emit, note, output_option, say
 
 if TYPE_CHECKING:
     from sensei_tui.bundle.archive import Archive
@@ -28,6 +28,7 @@ COMMANDS = {
     "inspect": ("sensei_tui.cli.bundle:inspect", "What is in it, and who signed it. Reads a few kilobytes."),
     "verify": ("sensei_tui.cli.bundle:verify", "Read every byte and prove that it is what it says."),
     "sign": ("sensei_tui.cli.bundle:sign", "Sign it with an SSH key."),
+    "inventory": ("sensei_tui.cli.bundle:inventory", "What a site has once it is loaded, for create --since."),
     "diff": ("sensei_tui.cli.bundle:diff", "What one has that the other has not."),
     "use": ("sensei_tui.cli.bundle:use", "Make it the site's: its charts, its version, and what a run loads."),
     "load": ("sensei_tui.cli.bundle_load:load", "Put its images into a registry."),
@@ -231,6 +232,21 @@ def passphrase(key: Path) -> bytes | None:
     secret = str(click.prompt(f"Passphrase of {key}", hide_input=True, err=True)).encode() if is_locked(key) else None
     sign(b"", key, secret)
     return secret
+
+
+@click.command()
+@FILES
+def inventory(files: tuple[Path, ...]) -> None:
+    """The digests of a bundle: small enough to be sent to whoever makes the next one (create --since FILE)."""
+    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.bundle.create import inventory as blobs_of
+    from sensei_tui.bundle.inventory import inventory_text
+    from sensei_tui.bundle.joined import open_bundle
+
+    archive = open_bundle(files)
+    contents = read_contents(archive)
+    known = blobs_of(archive) | {item.digest: item.size for item in contents.left}
+    say(inventory_text(known, contents.version).rstrip("\n"))
 
 
 @click.command()

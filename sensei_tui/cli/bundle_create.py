@@ -40,7 +40,7 @@ FORMATS = ("tar.gz", "tar")
               help="tar is read by ctr and podman too.")  # fmt: skip
 @click.option("--volume-size", metavar="SIZE",
               help="Files of at most this size: DVD, FAT32, or for example 4700MB, 650MiB.")  # fmt: skip
-@click.option("--since", type=FILE, help="Leave out what this bundle has: the site has loaded it.")
+@click.option("--since", type=FILE, help="Leave out what the site has: a bundle that it loaded, or its inventory.")
 @click.option("--sign", "key", type=FILE, help="A private key of OpenSSH.")
 @click.option("--ca", type=FILE, help="Certificate of the authority that signed the registry's.")
 @click.option("--plain-http", is_flag=True, help="The registry has no TLS.")
@@ -164,15 +164,9 @@ def _made(artifacts: Mapping[str, tuple[str, ...]], user: str) -> str:
 
 
 def _known(since: Path | None) -> tuple[dict[str, int], str]:
-    from sensei_tui.bundle.contents import read_contents
-    from sensei_tui.bundle.create import inventory
-    from sensei_tui.bundle.joined import open_bundle
+    from sensei_tui.bundle.inventory import known_by
 
-    if since is None:
-        return {}, ""
-    archive = open_bundle([since])
-    contents = read_contents(archive)
-    return inventory(archive) | {item.digest: item.size for item in contents.left}, contents.version
+    return known_by(since) if since is not None else ({}, "")
 
 
 def _source(named: str, ca: Path | None, plain: bool, work: Path) -> Source:

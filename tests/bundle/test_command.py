@@ -144,6 +144,27 @@ def test_differences(desk: Desk, signed: Path) -> None:
     ).answer
     assert delta["bytes"] < (desk.root / "more.tar.gz").stat().st_size / 2
     assert delta["contents"]["since"] == VERSION
+    (desk.root / "inventory").write_text(desk.bundle("inventory", signed).out)
+    extra = ["--image", "registry.sensei.ai/sensei/extra:1"]
+    desk.create("--output", "other.tar.gz", *extra, "--since", "inventory")
+    assert (desk.root / "other.tar.gz").read_bytes() == (desk.root / "delta.tar.gz").read_bytes()
+    desk.create("--output", "third.tar.gz", *extra, "--since", "delta.tar.gz")
+    third = read_contents(open_archive(desk.root / "third.tar.gz"))
+    assert third.blobs == len(third.items) + len(third.referrers), (
+        "manifests alone: the difference and its base are known"
+    )
+
+
+@pytest.mark.parametrize("text", ["sensei inventory 2 1.0.0\n", "sensei inventory 1 1.0.0", "sensei inventory 1 1.0.0\nsha256:0 1\n",
+                                  f"sensei inventory 1 1.0.0\nsha256:{'0' * 64} x\n", "sensei inventory 1 1.0.0\n\n",
+                                  "sensei inventory 1 1.0.0\n" + f"sha256:{'0' * 64} 1\n" * 2])  # fmt: skip
+def test_an_inventory_that_is_none(desk: Desk, text: str) -> None:
+    (desk.root / "bad").write_text(text)
+    error = json.loads(desk.create("--output", "wrong.tar.gz", "--since", "bad", code=1).errors.splitlines()[-1])[
+        "error"
+    ]
+    assert error["what"] == "The inventory can't be read."
+    assert error["where"].startswith("bad")
 
 
 def test_in_volumes(desk: Desk, signed: Path) -> None:

@@ -20,6 +20,7 @@ from sensei_tui.bundle.contents import read_contents
 from sensei_tui.bundle.create import SHAPES, DiskFull, file_size, inventory, write_bundle
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
+from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, NAMES, TOOL, WEB, built, bundle, layout
 
 FORMS = pytest.mark.parametrize("form", ["tar.gz", "tar"])
@@ -49,7 +50,9 @@ def test_its_size_is_known_before(tmp_path: Path, form: str) -> None:
 
 
 def test_large_blobs_cost_less_than_a_thousandth(tmp_path: Path) -> None:
-    made = built(tmp_path, layout(tmp_path / "layout", 40_000_000))
+    source = LayoutMaker(tmp_path / "layout")
+    source.name(source.manifest([source.put(random.Random(1).randbytes(150_000_000), "layer")]), API)
+    made = built(tmp_path, source.done(), (API,))
     for form in SHAPES:
         size = write_bundle(made, tmp_path / form, SHAPES[form])
         assert size <= 1.001 * sum(blob.size for blob in made.blobs)
@@ -109,6 +112,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from sensei_tui.bundle.create import SHAPES, write_bundle
+from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import built
 root, source, form = map(Path, sys.argv[1:])
 made = built(root, source)
@@ -203,7 +207,7 @@ def test_a_full_disk_is_told_before_and_in_the_middle(
         write_bundle(made, small / "b", SHAPES["tar"])
     assert f"{file_size(made, SHAPES['tar']):,} bytes are needed" in caught.value.why
     assert not list(small.iterdir())
-    monkeypatch.setattr("sensei_tui.bundle.create._check_room", lambda *_: None)
+    monkeypatch.setattr("sensei_tui.bundle.create.check_room", lambda *_: None)
     with pytest.raises(DiskFull, match="can't be written") as other:
         write_bundle(made, small / "b", SHAPES["tar"])
     assert "No space left" in other.value.why

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,7 +19,7 @@ from sensei_tui.base.errors import UsageError
 from sensei_tui.bundle import volumes
 from sensei_tui.bundle.archive import File, open_archive
 from sensei_tui.bundle.contents import SUMS, read_contents
-from sensei_tui.bundle.create import SHAPES, inventory
+from sensei_tui.bundle.create import SHAPES, DiskFull, inventory
 from sensei_tui.bundle.errors import BadBundle, NoBundle
 from sensei_tui.bundle.joined import Joined, open_bundle, volume_of
 from sensei_tui.bundle.load import Loader
@@ -184,6 +185,17 @@ def test_broken_off_it_goes_on(tmp_path: Path, form: str) -> None:
     assert written(tmp_path, form) == paths
     assert [path.read_bytes() for path in paths] == wanted
     assert [path.stat().st_ino for path in paths[:2]] == kept[:2], "what was whole was not written again"
+
+
+def test_room_for_all_of_them_is_looked_for_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [path.stat().st_size for path in written(tmp_path)]
+    for path in tmp_path.glob("*.tar.gz"):
+        path.unlink()
+    monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_bavail=sum(sizes) - 1, f_frsize=1))
+    with pytest.raises(DiskFull, match="not enough room") as caught:
+        written(tmp_path)
+    assert f"{sum(sizes):,} bytes are needed" in caught.value.why
+    assert not list(tmp_path.glob("*.tar.gz*"))
 
 
 # Missing and damaged.
