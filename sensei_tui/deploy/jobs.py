@@ -24,6 +24,8 @@ _MADE_FROM = {"cronjob.kubernetes.io/instantiate": "manual"}
 """What `kubectl create job --from` writes on the job."""
 _LISTING = 300
 """Seconds for a job that only reads what backups there are."""
+_NONE_YET = "there is no backup: no bucket"
+"""What the probe says before the first backup has made the bucket."""
 _READ = 100_000
 """Lines of a job's log that are read: a list of a thousand backups has some ten thousand."""
 
@@ -102,9 +104,10 @@ def backups(cluster: Cluster) -> list[dict[str, Any]]:
 
 
 def backup_text(row: dict[str, Any]) -> str:
-    """`20261128T020000Z-scheduled  1.0.0  complete`."""
+    """`20261128T020000Z-scheduled  1.0.0  complete`, and whose it is where it is another installation's."""
     state = "complete" if row.get("complete") else "incomplete: it can't be restored"
-    return f"{row.get('name', '')}  {row.get('version', '')}  {state}"
+    whose = f"  of {row['site']}" if row.get("site") else ""
+    return f"{row.get('name', '')}  {row.get('version', '')}  {state}{whose}"
 
 
 def _answer(cluster: Cluster, name: str) -> list[str]:
@@ -113,6 +116,8 @@ def _answer(cluster: Cluster, name: str) -> list[str]:
         said = job_log(cluster, name, BACKUP) if state != "Running" else []
         if state == "Complete":
             return said
+        if said and _NONE_YET in said[-1]:
+            return ["[]"]
         if state != "Running":
             raise JobFailed("The backups could not be listed.", where=f"Job/{name}", why=said[-1] if said else state)
         time.sleep(LOOK)
