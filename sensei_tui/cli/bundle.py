@@ -297,5 +297,5 @@ def use(
     seal, why = bundle.seal(trusted_keys(trust, site), clock.now(), allow_unsigned=allow_unsigned)
     if why:
         note(why)
-    told = adopt(found, bundle, registry=registry, keys=trust, unsigned=seal is None)
+    told = adopt(found, file, bundle, registry=registry, keys=trust, unsigned=seal is None)
     emit(told, [f"  {key:<9} {value}" for key, value in told.items()], output)

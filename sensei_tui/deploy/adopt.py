@@ -21,17 +21,22 @@ CHART_MAX = 16 << 20
 """Bytes of a chart unpacked; Helm itself takes 100 MiB, ours have some 300 KiB."""
 
 
-def adopt(site: Site, bundle: Bundle, *, registry: str | None, keys: Path | None, unsigned: bool) -> dict[str, str]:
-    """Write the charts, then site.yaml. Returns what is so now. Raises BadBundle, BadReference, OSError."""
+def adopt(
+    site: Site, file: Path, bundle: Bundle, *, registry: str | None, keys: Path | None, unsigned: bool
+) -> dict[str, str]:
+    """Write the charts, then site.yaml: `file` is where the bundle, or a directory of its volumes, lies.
+
+    Returns what is so now. Raises BadBundle, BadReference, OSError.
+    """
     place = str(Place.parse(registry)) if registry else site.config.registry
     _charts(site, bundle)
     if keys is not None and keys.resolve() != (site.root / "trusted-keys").resolve():
         write_atomic(site.root / "trusted-keys", keys.read_bytes(), mode=0o644)
     site.configure(
-        version=bundle.contents.version, bundle=str(bundle.path.resolve()), registry=place, bundle_unsigned=unsigned
+        version=bundle.contents.version, bundle=str(file.resolve()), registry=place, bundle_unsigned=unsigned
     )
     charts = ", ".join(f"{item.name} {item.version}" for item in bundle.contents.charts)
-    return {"version": bundle.contents.version, "charts": charts, "bundle": str(bundle.path), "registry": place or "-"}
+    return {"version": bundle.contents.version, "charts": charts, "bundle": str(file), "registry": place or "-"}
 
 
 def _charts(site: Site, bundle: Bundle) -> None:

@@ -11,6 +11,7 @@ from sensei_tui.base import clock
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.base.text import bytes_si, plural
 from sensei_tui.base.throughput import Throughput
+from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.load import Loader, Tally, Target, target_of
 from sensei_tui.bundle.opened import Bundle
 from sensei_tui.deploy.prepare import TIMEOUT, digest
@@ -142,6 +143,7 @@ class VerifyBundle(_OfBundle):
                 where=str(self.bundle.path), remedy="Take it with its charts: sensei bundle use FILE",
             )  # fmt: skip
         self._check_names(context)
+        refuse_missing(self.bundle)
         seal, why = self.bundle.seal(keys_of(site), clock.now(), allow_unsigned=site.config.bundle_unsigned)
         for text in (*(seal.warnings if seal else ()), *([why] if why else [])):
             context.log("runner", f"warn: {text}")
@@ -154,6 +156,16 @@ class VerifyBundle(_OfBundle):
         site, place = self.world.site, place_of(self.world.site)
         pulled = needed(self.world.prepared.values.tree, site)
         _look_for_strangers(context, pulled, [item for item in pulled if _is_of(item, place)], place)
+
+
+def refuse_missing(bundle: Bundle) -> None:
+    """A run has nobody who changes media. Raises WrongBundle."""
+    if isinstance(bundle.archive, Joined) and bundle.archive.missing:
+        raise WrongBundle(
+            "Volumes of the bundle are missing.", where=str(bundle.path),
+            why="; ".join(str(item) for item in bundle.archive.missing),
+            remedy="Copy all volumes into one directory and name that: sensei bundle use DIRECTORY",
+        )  # fmt: skip
 
 
 @dataclass

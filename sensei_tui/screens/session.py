@@ -299,7 +299,7 @@ class Session:
         from sensei_tui.bundle.opened import Bundle
         from sensei_tui.deploy.adopt import adopt
 
-        adopt(self.site, Bundle.open(file), registry=None, keys=None, unsigned=unsigned)
+        adopt(self.site, file, Bundle.open(file), registry=None, keys=None, unsigned=unsigned)
         self._reopened()
 
     def set_registry(self, place: str) -> None:

@@ -28,6 +28,7 @@ from sensei_tui.bundle.sshsig import allowed_signers
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
 from sensei_tui.bundle.volumes import parse_size, split, volume_path, write_volumes
 from sensei_tui.cli.bundle import bundle as command
+from sensei_tui.deploy.loading import WrongBundle, refuse_missing
 from sensei_tui.registry.client import Registry
 from tests.bundle.counting import counting
 from tests.bundle.images import LayoutMaker
@@ -389,3 +390,12 @@ def test_a_segment_is_a_multiple_of_what_is_uploaded_at_once() -> None:
     from sensei_tui.registry.uploads import CHUNK
 
     assert volumes.SEGMENT % CHUNK == 0
+
+
+def test_a_run_wants_all_volumes_in_one_directory(tmp_path: Path) -> None:
+    media = written(tmp_path)
+    found = SimpleNamespace(archive=open_bundle([media[0]]), path=media[0])
+    with pytest.raises(WrongBundle, match="Volumes of the bundle are missing") as caught:
+        refuse_missing(found)  # type: ignore[arg-type]
+    assert f"{len(media):02}" in caught.value.why or str(len(media)) in caught.value.why
+    refuse_missing(SimpleNamespace(archive=open_bundle([tmp_path]), path=tmp_path))  # type: ignore[arg-type]
