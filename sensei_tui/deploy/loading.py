@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 from sensei_tui.base import clock
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
@@ -28,6 +29,8 @@ from sensei_tui.site.target import target_name
 KIND = "load"
 RATE = 100_000_000
 """Bytes a second by which a plan guesses how long a load takes: a network of 1 Gbit/s. Only the bar depends on it."""
+TOLD_EVERY = 0.5
+"""Seconds between two lines of the journal that say how far a load is: consoles look as often."""
 _NAMED = 5
 Names = Mapping[tuple[str, str], str]
 """Repository and version -> digest."""
@@ -176,12 +179,7 @@ class LoadBundle(_OfBundle):
         if self.world.site.config.rehearsal:
             size = bytes_si(self.bundle.contents.size)
             return f"a rehearsal sends nothing; up to {size} would go to {place_of(self.world.site)}"
-        meter = Throughput()
-
-        def told(tally: Tally) -> None:
-            meter.set(tally.done, tally.total)
-            context.progress(tally.done, tally.total, "bytes", meter.text())
-
+        told = _Told(context)
         with registry_of(self.world.site) as registry:
             registry.ping()
             loader = Loader(self.bundle.archive, self.bundle.contents, self.bundle.documents, registry, told)
@@ -189,6 +187,22 @@ class LoadBundle(_OfBundle):
                 tally = loader.run()
         images = plural(tally.images, "image or artifact", "images and artifacts")
         return f"{images}, {tally.images_there} were there; {bytes_si(tally.sent)} sent"
+
+
+class _Told:
+    """How far a load is, for the journal: it is told for every piece that is sent, by several threads."""
+
+    def __init__(self, context: StepContext) -> None:
+        self._context, self._bytes = context, Throughput()
+        self._next = 0.0
+        self._lock = Lock()
+
+    def __call__(self, tally: Tally) -> None:
+        with self._lock:
+            self._bytes.set(tally.done, tally.total)
+            if clock.monotonic() >= self._next or tally.done == tally.total:
+                self._next = clock.monotonic() + TOLD_EVERY
+                self._context.progress(tally.done, tally.total, "bytes", self._bytes.text())
 
 
 @dataclass
