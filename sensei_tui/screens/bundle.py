@@ -137,7 +137,7 @@ def head(view: BundleView | None, verified: str, width: int) -> list[Line]:
     rows = [line(" ", cell(name, 10), word(each.word, 6), span(each.text)) for name, each in judged]
     more = [("Holds", f"{bytes_si(found.size)} in {found.blobs} blobs, {', '.join(found.platforms)}"),
             ("For", f"Kubernetes {found.kubernetes or 'any'}; from {found.upgrade_from or 'any version'}"),
-            ("Into", view.registry or "no registry is named: press g"), ("Load", view.takes)]  # fmt: skip
+            ("Into", view.registry or "no registry is named: press g"), ("Load", f"press l: {view.takes}")]  # fmt: skip
     checked = [("Verified", verified)] if verified else []
     return [line(""), *details([("File", view.path)], width), *rows, *details([*more, *checked], width), line("")]
 
