@@ -108,7 +108,7 @@ class Container:
 
     async def _pull(self) -> None:
         image, back_off = self.spec["image"], FIRST_BACK_OFF
-        if self.host.pulled(image) and self.spec.get("imagePullPolicy") != "Always":
+        if self.host.pulled(image) and self.spec.get("imagePullPolicy") != "Always" and not self._strikes("image-pull"):
             present = f'Container image "{image}" already present on machine and can be accessed by the pod'
             self.host.tell("Pulled", present, self.spec["name"])
             return
@@ -248,9 +248,13 @@ class Container:
 
     def _fault(self, kind: FaultKind) -> Fault | None:
         """The fault of this kind that strikes now; it is counted."""
+        if fault := self._strikes(kind):
+            self.struck[kind] = self.struck.get(kind, 0) + 1
+        return fault
+
+    def _strikes(self, kind: FaultKind) -> Fault | None:
         for fault in self.host.world.scenario.faults:
             if fault.kind == kind and fault.strikes(self.host.name, self.spec["image"], self.struck.get(kind, 0)):
-                self.struck[kind] = self.struck.get(kind, 0) + 1
                 return fault
         return None
 

@@ -17,8 +17,8 @@ def container(found: Simulated, name: str = "web") -> Object:
     return statuses[0] if statuses else {"state": {}, "lastState": {}, "restartCount": 0}
 
 
-def waiting(found: Simulated) -> str:
-    return str((container(found)["state"].get("waiting") or {}).get("reason", ""))
+def waiting(found: Simulated, name: str = "web") -> str:
+    return str((container(found, name)["state"].get("waiting") or {}).get("reason", ""))
 
 
 async def test_a_healthy_pod() -> None:
@@ -55,6 +55,15 @@ async def test_a_pod_is_pending_until_each_container_has_been_started() -> None:
         )
         await found.until(lambda: "running" in container(found)["state"])
         assert found.list("Pod")[0]["status"]["phase"] == "Pending"
+
+
+async def test_a_pod_named_by_a_fault_has_it_where_the_image_lies_already() -> None:
+    same = {"image": "registry.local/same:1"}
+    async with simulated("nodes: [{name: only}]\nfaults: [{kind: image-pull, pod: second}]") as found:
+        found.create(workload(name="first", replicas=1, container=same))
+        await found.until(lambda: "running" in container(found, "first")["state"])
+        found.create(workload(name="second", replicas=1, container=same))
+        await found.until(lambda: waiting(found, "second") == "ImagePullBackOff")
 
 
 async def test_an_image_that_comes_at_last() -> None:
