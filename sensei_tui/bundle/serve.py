@@ -132,6 +132,11 @@ class Server(ThreadingHTTPServer):
             connection = self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, client
 
+    def server_close(self) -> None:
+        """Connections that are broken off by the end have nothing more to tell."""
+        self.on_request = _untold
+        super().server_close()
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away, or did not speak TLS, is no defect."""
         error = sys.exc_info()[1]
@@ -139,6 +144,10 @@ class Server(ThreadingHTTPServer):
             self.on_request(f"{_client(client_address)} broken off: {error}")
         else:
             super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+def _untold(text: str) -> None:
+    """Nobody is asked any more."""
 
 
 def _client(address: object) -> str:

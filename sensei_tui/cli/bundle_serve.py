@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,10 +43,9 @@ def serve(
     what, contents = _opened(files, trusted_keys(trust, site), allow_unsigned=allow_unsigned)
     with Server(address, what, tls, note) as server, _ended_by_signals():
         say("\n".join(_told(server, contents, address[0], len(what.repositories))))
-        try:
+        with suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            note("No longer served.")
+    note("No longer served.")
 
 
 def _opened(files: tuple[Path, ...], keys: Path | None, *, allow_unsigned: bool) -> tuple[Shelf, Contents]:
