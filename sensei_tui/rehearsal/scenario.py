@@ -58,8 +58,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     """Something that goes wrong with the pods whose name, or whose image, matches (shell patterns).
 
     `times` counts for each pod's container (0: always); `seconds` is the delay of slow-start, in the time of a real
-    cluster; `message` replaces the usual words; `log` is what the container says before it ends. image-pull strikes also
-    where another pod has brought the image to the node.
+    cluster; `message` replaces the usual words; `log` is what the container says before it ends. image-pull strikes
+    also where another pod has brought the image to the node.
     """
 
     kind: FaultKind
