@@ -14,6 +14,7 @@ from sensei_tui.bundle.oci import DIGEST
 FORMAT = 1
 CONTENTS = "bundle.json"
 SUMS = "SHA256SUMS"
+VOLUMES, VOLUME = "volumes.json", "volume.json"
 BLOBS = "blobs/sha256/"
 AGAIN = "Copy it again from its source."
 
@@ -86,6 +87,31 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """Digest and media type of everything from which the rest is reached."""
         images = [(item.digest, item.media_type) for item in self.items]
         return (*images, *((item.digest, item.media_type) for item in self.referrers))
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A file of a volume that not all volumes have: a blob, a segment of one, a chart."""
+
+    name: str
+    size: int
+    """Bytes."""
+    sha256: str
+    """In hexadecimal."""
+
+
+class Volumes(msgspec.Struct, frozen=True):
+    """`volumes.json`."""
+
+    volumes: tuple[tuple[Part, ...], ...]
+    """Of the first volume, of the second, and so on."""
+
+
+class Volume(msgspec.Struct, frozen=True):
+    """`volume.json`."""
+
+    number: int
+    """From 1 on."""
+    of: int
 
 
 class NewerBundle(SenseiError):

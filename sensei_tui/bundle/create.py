@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 
-from sensei_tui.base.errors import SenseiError
 from sensei_tui.bundle.archive import (
     INDEX,
     SECTOR,
@@ -33,6 +32,7 @@ from sensei_tui.bundle.archive import (
     write_entry,
 )
 from sensei_tui.bundle.contents import BLOBS, CONTENTS, SUMS, Contents, Item, Left, blob_name
+from sensei_tui.bundle.disk import DiskFull, Progress, allocated, check_room, reserve, written_early
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Document, encoded, index_of
 from sensei_tui.bundle.pool import Blob, Pool, checked, reachable
@@ -41,12 +41,6 @@ SCRIPT, LIST, README = "load-images.sh", "images.list", "README.txt"
 SHAPES: Mapping[str, Shape] = {"tar.gz": Gzip(), "tar": Plain()}
 EPOCH = 315532800
 """1980-01-01: the oldest time that every file system can hold (FAT)."""
-
-
-class DiskFull(SenseiError):
-    """There is no room for the bundle."""
-
-    code = "disk-full"
 
 
 @dataclass
@@ -81,10 +75,6 @@ class Build:
     def when(self) -> int:
         """`created`, in seconds since 1970."""
         return calendar.timegm(time.strptime(self.contents.created, "%Y-%m-%dT%H:%M:%SZ"))
-
-
-Progress = Callable[[int, int, str], None]
-"""Bytes done, bytes in all, and what is being written."""
 
 
 def silent(done: int, total: int, what: str) -> None:
@@ -192,12 +182,13 @@ def write_bundle(build: Build, output: Path, shape: Shape, on_progress: Progress
     """
     part, total = output.with_name(f"{output.name}.part"), file_size(build, shape)
     done = _begun(build, part, shape)
-    check_room(part, total - done)
+    check_room(part, total - allocated(part))
     file = os.open(part, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
         os.ftruncate(file, done)
         os.lseek(file, done, os.SEEK_SET)
-        _write(file, build, shape, done, total, on_progress)
+        reserve(file, total)
+        _write(file, build, shape, done, total, written_early(file, on_progress))
         os.fsync(file)
     except OSError as error:
         raise DiskFull(
@@ -276,17 +267,6 @@ def _heads(build: Build) -> Iterator[tuple[str, bytes | None, int]]:
 
 def _bytes(pieces: Iterable[memoryview]) -> bytes:
     return b"".join(bytes(piece) for piece in pieces)
-
-
-def check_room(part: Path, needed: int) -> None:
-    """Raises DiskFull where the directory of `part` has fewer free bytes than are needed, OSError."""
-    stats = os.statvfs(part.parent)
-    free = stats.f_bavail * stats.f_frsize
-    if free < needed:
-        raise DiskFull(
-            "There is not enough room for the bundle.", where=str(part.parent),
-            why=f"{needed:,} bytes are needed, {free:,} are free", remedy="Make room, or name another --output.",
-        )  # fmt: skip
 
 
 def inventory(archive: Archive) -> dict[str, int]:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from sensei_tui.base.errors import SenseiError
-from sensei_tui.bundle.create import DiskFull
+from sensei_tui.bundle.disk import DiskFull
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.oci import DIGEST, MANIFEST_MAX, OCI_MANIFEST, Descriptor, Document, digest_of, encoded
 from sensei_tui.bundle.pool import Reader, file_reader

@@ -10,11 +10,10 @@ from typing import TypeVar
 import msgspec
 
 from sensei_tui.bundle.archive import INDEX, NAME, Archive, Entry, open_archive
-from sensei_tui.bundle.contents import AGAIN, SUMS, blob_name, summed
+from sensei_tui.bundle.contents import AGAIN, SUMS, VOLUME, VOLUMES, Part, Volume, Volumes, blob_name, summed
 from sensei_tui.bundle.errors import BadBundle, NoBundle
 from sensei_tui.bundle.pool import Blob, checked
 from sensei_tui.bundle.signed import APPENDED
-from sensei_tui.bundle.volumes import VOLUME, VOLUMES, Part, Volume, Volumes
 
 _SEG = ".seg"
 _Kind = TypeVar("_Kind")

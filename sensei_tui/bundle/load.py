@@ -19,6 +19,7 @@ from sensei_tui.registry.client import Registry
 from sensei_tui.registry.errors import NotFound
 from sensei_tui.registry.manifests import Manifest
 from sensei_tui.registry.reference import Place, Reference
+from sensei_tui.registry.uploads import CHUNK
 
 AT_ONCE = 4
 """Blobs in flight: two keep a registry of two cores busy, and nothing gains beyond four (docs/benchmarks.md)."""
@@ -124,7 +125,7 @@ class Loader:
         return self._registry.has_manifest(target.repository, target.version) == target.item.digest
 
     def _work(self, missing: list[Target], whole: list[Target]) -> list[_Work]:
-        """In the order in which they lie in the archive."""
+        """Large ones first, so that none is left alone at the end; the others as they lie in the archive."""
         found: dict[str, _Work] = {}
         for target in missing:
             for digest in self._below(target):
@@ -135,7 +136,7 @@ class Loader:
             for digest in self._below(target):
                 if digest in found and target.repository not in found[digest].others:
                     found[digest].others.append(target.repository)
-        return sorted(found.values(), key=lambda item: item.digest)
+        return sorted(found.values(), key=lambda item: (-item.size if item.size > CHUNK else 0, item.digest))
 
     def _below(self, target: Target) -> list[str]:
         """Blobs of a target, and of what is told about it, that are no manifests."""

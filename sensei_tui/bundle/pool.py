@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -98,14 +99,20 @@ def file_reader(path: Path, first: int = 0, size: int | None = None) -> Reader:
 
 
 def checked(blob: Blob, where: str) -> Iterator[memoryview]:
-    """The blob's bytes; the last of them only if all are what its digest and size say. Raises BadBundle."""
+    """The blob's bytes; the last of them only if all are what its digest and size say. Raises BadBundle.
+
+    A piece is hashed while whoever asked for it works on it.
+    """
     total, check = 0, hashlib.sha256()
-    for piece in blob.read():
-        total += len(piece)
-        check.update(piece)
-        if total >= blob.size:
-            _compare(blob, total, check.hexdigest(), where)
-        yield piece
+    with ThreadPoolExecutor(1) as beside:
+        for piece in blob.read():
+            total += len(piece)
+            hashing = beside.submit(check.update, piece)
+            if total >= blob.size:
+                hashing.result()
+                _compare(blob, total, check.hexdigest(), where)
+            yield piece
+            hashing.result()
     if total < blob.size or not blob.size:
         _compare(blob, total, check.hexdigest(), where)
 

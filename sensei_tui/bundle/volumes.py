@@ -17,13 +17,13 @@ import msgspec
 
 from sensei_tui.base.errors import UsageError
 from sensei_tui.bundle.archive import Shape, end_span, entry_span
-from sensei_tui.bundle.contents import CONTENTS, SUMS, blob_name
-from sensei_tui.bundle.create import Build, Progress, add_sums, check_room, file_size, is_finished, silent, write_bundle
+from sensei_tui.bundle.contents import CONTENTS, SUMS, VOLUME, VOLUMES, Part, Volume, Volumes, blob_name
+from sensei_tui.bundle.create import Build, add_sums, file_size, is_finished, silent, write_bundle
+from sensei_tui.bundle.disk import Progress, allocated, check_room
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.oci import digest_of, encoded
 from sensei_tui.bundle.pool import Blob, Reader
 
-VOLUMES, VOLUME = "volumes.json", "volume.json"
 SEGMENT: Final = 64 << 20
 """Segments are multiples of this many bytes, the last one excepted: what the client uploads at once."""
 NAMED = {"DVD": 4_690_000_000, "FAT32": (1 << 32) - 1}
@@ -32,31 +32,6 @@ SEAL: Final = 24 << 10
 """Bytes that are kept for a signature: one of RSA with 16,384 bits is 6 KiB."""
 MOST: Final = 99
 _UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
-
-
-class Part(msgspec.Struct, frozen=True):
-    """A file of a volume that not all volumes have: a blob, a segment of one, a chart."""
-
-    name: str
-    size: int
-    """Bytes."""
-    sha256: str
-    """In hexadecimal."""
-
-
-class Volumes(msgspec.Struct, frozen=True):
-    """`volumes.json`."""
-
-    volumes: tuple[tuple[Part, ...], ...]
-    """Of the first volume, of the second, and so on."""
-
-
-class Volume(msgspec.Struct, frozen=True):
-    """`volume.json`."""
-
-    number: int
-    """From 1 on."""
-    of: int
 
 
 @dataclass
@@ -260,6 +235,5 @@ def write_volumes(
 
 
 def _begun(paths: list[Path]) -> int:
-    """Bytes of volumes that an earlier call did not finish."""
-    parts = (path.with_name(f"{path.name}.part") for path in paths)
-    return sum(part.stat().st_size for part in parts if part.exists())
+    """Bytes of the disk that volumes have which an earlier call did not finish."""
+    return sum(allocated(path.with_name(f"{path.name}.part")) for path in paths)

@@ -52,7 +52,7 @@ class Registry:
         process's own if not given. Does not touch the network. Raises UsageError."""
         self.place = place
         server = _HUB_SERVER if place.host == HUB else place.host
-        connections = Connections(trust(ca), timeout, environment)
+        connections = Connections(trust(ca) if ca else None, timeout, environment)
         auth = Auth(place, connections, credentials, plain=plain)
         root = f"{'http' if plain else 'https'}://{server}"
         self._requests = Requests(root, connections, auth, patience or Patience())

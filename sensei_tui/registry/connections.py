@@ -122,9 +122,11 @@ class Live:
 class Connections:
     """Any thread. A connection is used by one request at a time; idle ones wait for the next to the same host."""
 
-    def __init__(self, tls: ssl.SSLContext, timeout: float, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext | None, timeout: float, environment: Mapping[str, str] | None = None
+    ) -> None:  # fmt: skip
         """`timeout`: seconds in which a connection, or the next byte of an answer, must come. `environment` names
-        the proxy, if there is one."""
+        the proxy, if there is one. Without `tls` this host's authorities are trusted, and read when first needed."""
         self.timeout = timeout
         self._environment = os.environ if environment is None else environment
         self._tls = tls
@@ -184,6 +186,7 @@ class Connections:
             return http.client.HTTPConnection(origin.host, origin.port, timeout=self.timeout, blocksize=BLOCK)
         proxy = self._proxy(origin)
         host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
+        self._tls = self._tls or trust(None)
         found = http.client.HTTPSConnection(host, port, timeout=self.timeout, context=self._tls, blocksize=BLOCK)
         if proxy:
             found.set_tunnel(origin.host, origin.port, proxy.headers())

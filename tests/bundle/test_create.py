@@ -17,7 +17,8 @@ import pytest
 
 from sensei_tui.bundle.archive import open_archive
 from sensei_tui.bundle.contents import read_contents
-from sensei_tui.bundle.create import SHAPES, DiskFull, file_size, inventory, write_bundle
+from sensei_tui.bundle.create import SHAPES, file_size, inventory, write_bundle
+from sensei_tui.bundle.disk import DiskFull, allocated
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
 from tests.bundle.images import LayoutMaker
@@ -265,3 +266,24 @@ def test_skopeo_reads_a_tar_as_docker_does(tmp_path: Path, names: tuple[str, ...
     archive = open_archive(path)
     document = documents(archive, read_contents(archive))[read_contents(archive).items[0].digest]
     assert config == document.children[0].digest
+
+
+class _Cut(Exception):
+    pass
+
+
+def test_room_that_was_kept_for_it_is_not_asked_for_again(tmp_path: Path, small: Path) -> None:
+    """Broken off, the file has all of its room already: more than is free now."""
+    made = built(tmp_path, layout(tmp_path / "layout", 4_500_000))
+    total = file_size(made, SHAPES["tar"])
+
+    def cut(done: int, *_: object) -> None:
+        if done > 1_000_000:
+            raise _Cut
+
+    with pytest.raises(_Cut):
+        write_bundle(made, small / "b", SHAPES["tar"], cut)
+    stats, part = os.statvfs(small), small / "b.part"
+    assert part.stat().st_size < total <= allocated(part)
+    assert stats.f_bavail * stats.f_frsize < total - part.stat().st_size
+    assert write_bundle(made, small / "b", SHAPES["tar"]) == (small / "b").stat().st_size == total
