@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sensei_tui.bundle.serve import Server, Shelf
 
 EVERYWHERE = ("0.0.0.0", "::")
+ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command()
@@ -41,10 +43,9 @@ def serve(
 
     address, tls = _address(listen), _pair(tls_cert, tls_key)
     what, contents = _opened(files, trusted_keys(trust, site), allow_unsigned=allow_unsigned)
-    with Server(address, what, tls, note) as server, _ended_by_signals():
+    with Server(address, what, tls, note) as server, _ended_by_signals(server):
         say("\n".join(_told(server, contents, address[0], len(what.repositories))))
-        with suppress(KeyboardInterrupt):
-            server.serve_forever()
+        server.serve_forever()
     note("No longer served.")
 
 
@@ -90,10 +91,11 @@ def _told(server: Server, contents: Contents, host: str, repositories: int) -> l
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM ends it as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_by_signals(server: Server) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end it. No exception is raised for them: it could come in the middle of anything."""
+    before = {number: signal.signal(number, lambda *_: Thread(target=server.shutdown).start()) for number in ENDS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
