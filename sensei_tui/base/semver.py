@@ -6,10 +6,11 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from functools import total_ordering
+from typing import Any
 
 _VERSION = re.compile(r"v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 _COMPARED = re.compile(r"(>=|<=|!=|>|<|=|)\s*([^\s<>=!]+)")
-_OPERATORS: Mapping[str, Callable[[object, object], bool]] = {
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "": operator.eq, "=": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt,
     "<=": operator.le,
 }  # fmt: skip

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sensei_tui.bundle.archive import Archive
     from sensei_tui.bundle.contents import Contents
     from sensei_tui.bundle.joined import Missing
+    from sensei_tui.bundle.opened import Bundle
     from sensei_tui.bundle.signed import Seal
 
 FILE = click.Path(path_type=Path)
@@ -183,6 +184,16 @@ def _listed(item: Missing) -> list[str]:
     return [f"  volume {item.number} of {item.of} with", *(f"    {part.name}" for part in item.parts)]
 
 
+def sealed(bundle: Bundle, keys: Path | None, *, allow_unsigned: bool) -> Seal | None:
+    """Who signed it; what else is to be known of that goes to standard error. Raises NotTrusted, BadSignature."""
+    from sensei_tui.base import clock
+
+    seal, why = bundle.seal(keys, clock.now(), allow_unsigned=allow_unsigned)
+    for text in (*(f"warn: {item}" for item in (seal.warnings if seal else ())), *([why] if why else [])):
+        note(text)
+    return seal
+
+
 def trusted_keys(trust: Path | None, site: Path | None) -> Path | None:
     """The file of trusted keys: what was named, else the site's. None: there is none."""
     from sensei_tui.cli.install import open_site
@@ -288,14 +299,14 @@ def use(
 
     The keys of --trust become the site's trusted-keys. The cluster and the registry are not touched.
     """
-    from sensei_tui.base import clock
     from sensei_tui.bundle.opened import Bundle
     from sensei_tui.cli.install import open_site
     from sensei_tui.deploy.adopt import adopt
+    from sensei_tui.deploy.fitting import doubts_of_use
 
     found, bundle = open_site(site), Bundle.open(file)
-    seal, why = bundle.seal(trusted_keys(trust, site), clock.now(), allow_unsigned=allow_unsigned)
-    if why:
-        note(why)
+    seal = sealed(bundle, trusted_keys(trust, site), allow_unsigned=allow_unsigned)
+    for text in doubts_of_use(found, bundle.contents, str(file)):
+        note(f"warn: {text}")
     told = adopt(found, file, bundle, registry=registry, keys=trust, unsigned=seal is None)
     emit(told, [f"  {key:<9} {value}" for key, value in told.items()], output)

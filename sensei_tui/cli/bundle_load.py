@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sensei_tui.cli.bundle import FILE, FILES_OR_NONE, trust_options, trusted_keys
+from sensei_tui.cli.bundle import FILE, FILES_OR_NONE, sealed, trust_options, trusted_keys
 from sensei_tui.cli.install import carry_out, open_site, run_options
 from sensei_tui.cli.output import emit, note
 
@@ -57,16 +57,13 @@ def _direct(
     files: tuple[Path, ...], place: str, ca: Path | None, plain_http: bool, reread: bool, keys: Path | None,
     allow_unsigned: bool, output: str,
 ) -> None:  # fmt: skip
-    from sensei_tui.base import clock
     from sensei_tui.bundle.opened import Bundle
     from sensei_tui.registry.client import Registry
     from sensei_tui.registry.credentials import Keyring
     from sensei_tui.registry.reference import Place
 
     bundle = Bundle.open(*files)
-    _, why = bundle.seal(keys, clock.now(), allow_unsigned=allow_unsigned)
-    if why:
-        note(why)
+    sealed(bundle, keys, allow_unsigned=allow_unsigned)
     began = time.monotonic()
     with Registry(Place.parse(place), ca=ca, plain=plain_http, credentials=Keyring()) as registry:
         registry.ping()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sensei_tui.cli.bundle import FILE, FILES, missing_of, trust_options, trusted_keys
+from sensei_tui.cli.bundle import FILE, FILES, missing_of, sealed, trust_options, trusted_keys
 from sensei_tui.cli.install import SITE
 from sensei_tui.cli.output import note, say
 
@@ -50,14 +50,13 @@ def serve(
 
 
 def _opened(files: tuple[Path, ...], keys: Path | None, *, allow_unsigned: bool) -> tuple[Shelf, Contents]:
-    from sensei_tui.base import clock
     from sensei_tui.bundle.opened import Bundle
     from sensei_tui.bundle.serve import shelf
 
     bundle = Bundle.open(*files)
-    _, why = bundle.seal(keys, clock.now(), allow_unsigned=allow_unsigned)
-    for text in ([why] if why else []) + [f"missing: {item}" for item in missing_of(bundle.archive)]:
-        note(text)
+    sealed(bundle, keys, allow_unsigned=allow_unsigned)
+    for item in missing_of(bundle.archive):
+        note(f"missing: {item}")
     return shelf(bundle.archive, bundle.contents, bundle.documents), bundle.contents
 
 

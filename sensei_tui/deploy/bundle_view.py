@@ -9,6 +9,7 @@ from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.text import bytes_si, plural
 from sensei_tui.bundle.contents import Contents
 from sensei_tui.bundle.opened import Bundle
+from sensei_tui.deploy.fitting import doubts_of_upgrade
 from sensei_tui.deploy.loading import RATE, bundle_of, keys_of, place_of
 from sensei_tui.helm.images import needed
 from sensei_tui.registry.reference import Place, Reference
@@ -65,7 +66,12 @@ def bundle_view(site: Site) -> BundleView:
 def _version(site: Site, contents: Contents) -> Judged:
     if contents.version != site.config.version:
         return Judged("FAIL", f"{contents.version}; the site is for {site.config.version}")
-    return Judged("ok", f"{contents.version}, of {contents.created[:10]}")
+    try:
+        doubts = doubts_of_upgrade(site, contents, "")
+    except SenseiError as error:
+        return Judged("FAIL", _words(error))
+    text = f"{contents.version}, of {contents.created[:10]}"
+    return Judged("warn", f"{text}; older than what is deployed") if doubts else Judged("ok", text)
 
 
 def _signed(site: Site, found: Bundle) -> Judged:

@@ -15,6 +15,7 @@ from sensei_tui.base.throughput import Throughput
 from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.load import Loader, Tally, Target, target_of
 from sensei_tui.bundle.opened import Bundle
+from sensei_tui.deploy.fitting import WrongBundle, check_version, doubts_of_nodes, doubts_of_upgrade, nodes_of
 from sensei_tui.deploy.prepare import TIMEOUT, digest
 from sensei_tui.deploy.world import World
 from sensei_tui.helm.images import Pulled, needed
@@ -34,13 +35,6 @@ TOLD_EVERY = 0.5
 _NAMED = 5
 Names = Mapping[tuple[str, str], str]
 """Repository and version -> digest."""
-
-
-class WrongBundle(UsageError):
-    """The bundle is for another version, or the site's values take the images from elsewhere."""
-
-    code = "wrong-bundle"
-    exit_code = ExitCode.FINDING
 
 
 class ImagesMissing(SenseiError):
@@ -140,19 +134,23 @@ class VerifyBundle(_OfBundle):
 
     def do(self, context: StepContext) -> str:
         site, contents = self.world.site, self.bundle.contents
-        if contents.version != site.config.version:
-            raise WrongBundle(
-                f"The bundle is of version {contents.version}, the site is for {site.config.version}.",
-                where=str(self.bundle.path), remedy="Take it with its charts: sensei bundle use FILE",
-            )  # fmt: skip
+        check_version(contents, site.config.version, str(self.bundle.path))
         self._check_names(context)
         refuse_missing(self.bundle)
         seal, why = self.bundle.seal(keys_of(site), clock.now(), allow_unsigned=site.config.bundle_unsigned)
-        for text in (*(seal.warnings if seal else ()), *([why] if why else [])):
+        for text in (*(seal.warnings if seal else ()), *([why] if why else []), *self._doubts()):
             context.log("runner", f"warn: {text}")
         count = len(self.bundle.documents)
         signed = f"signed by {seal.signer}" if seal else "not signed, which the site accepts"
         return f"version {contents.version}, {signed}, {plural(count, 'manifest')} as they should be"
+
+    def _doubts(self) -> list[str]:
+        """What the operator should know of it. Raises WrongBundle where it can't become what is deployed."""
+        contents, where = self.bundle.contents, str(self.bundle.path)
+        found = doubts_of_upgrade(self.world.site, contents, where)
+        if self.world.plan.kind == KIND:
+            return found
+        return [*found, *doubts_of_nodes(contents, nodes_of(self.world.cluster), where)]
 
     def _check_names(self, context: StepContext) -> None:
         """Before anything is sent: afterwards it would be in vain."""

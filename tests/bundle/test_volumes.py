@@ -31,7 +31,8 @@ from sensei_tui.bundle.sshsig import allowed_signers
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
 from sensei_tui.bundle.volumes import parse_size, split, volume_path, write_volumes
 from sensei_tui.cli.bundle import bundle as command
-from sensei_tui.deploy.loading import WrongBundle, refuse_missing
+from sensei_tui.deploy.fitting import WrongBundle
+from sensei_tui.deploy.loading import refuse_missing
 from sensei_tui.registry.client import Registry
 from tests.bundle.counting import counting
 from tests.bundle.images import LayoutMaker
