@@ -58,9 +58,15 @@ def text_of(archive: Archive, contents: Contents, when: datetime) -> bytes:
 def sign(archive: File, contents: Contents, key: Path, passphrase: bytes | None, when: datetime) -> str:
     """Sign it, in place of an earlier signature. Returns the key's fingerprint. Raises BadKey, OSError."""
     text = text_of(archive, contents, when)
-    signature = sshsig.sign(text, key, passphrase)
+    return attach(archive, contents, text, sshsig.sign(text, key, passphrase)).fingerprint
+
+
+def attach(archive: File, contents: Contents, text: bytes, signature: str) -> sshsig.Signature:
+    """Put in a text of `text_of`, signed by whomever. Raises BadSignature, BadBundle (another bundle's), OSError."""
+    found = sshsig.check(text, signature)
+    when = _when(archive, contents, text)
     append(archive, {TEXT: text, SIGNATURE: signature.encode()}, int(when.timestamp()))
-    return sshsig.check(text, signature).fingerprint
+    return found
 
 
 def append(archive: File, files: dict[str, bytes], when: int) -> None:
@@ -86,8 +92,14 @@ def seal_of(archive: Archive, contents: Contents, trusted: tuple[Signer, ...], n
             remedy="Have it signed (sensei bundle sign), or accept it without: --allow-unsigned",
         )  # fmt: skip
     text = archive.text(TEXT, 4096)
-    found = _TEXT.fullmatch(text.decode(errors="replace"))
     signature = sshsig.check(text, archive.text(SIGNATURE, 65536).decode(errors="replace"))
+    when = _when(archive, contents, text)
+    return Seal(_signer(archive, signature, trusted, now), signature.fingerprint, when, tuple(_warnings(when, now)))
+
+
+def _when(archive: Archive, contents: Contents, text: bytes) -> datetime:
+    """When the text says that it was signed. Raises BadBundle where it is not of this bundle."""
+    found = _TEXT.fullmatch(text.decode(errors="replace"))
     if (
         not found
         or found["sums"] != hashlib.sha256(archive.text(SUMS)).hexdigest()
@@ -97,13 +109,12 @@ def seal_of(archive: Archive, contents: Contents, trusted: tuple[Signer, ...], n
             "The signature is of another bundle.", where=f"{archive.path}: {TEXT}",
             why=f"it is of version {found['version']}" if found else "its text is not that of a bundle",
         )  # fmt: skip
-    when = datetime.strptime(found["when"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return Seal(_signer(archive, signature, trusted, now), signature.fingerprint, when, tuple(_warnings(when, now)))
+    return datetime.strptime(found["when"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 def _signer(archive: Archive, signature: sshsig.Signature, trusted: tuple[Signer, ...], now: datetime) -> str:
     of_key = [item for item in trusted if item.key == signature.key]
-    why = [item.may_sign(sshsig.NAMESPACE, now) for item in of_key]
+    why = [item.may_sign(sshsig.NAMESPACE, now) or item.takes(signature.flags) for item in of_key]
     if "" in why:
         return of_key[why.index("")].principals
     raise NotTrusted(

@@ -1,6 +1,8 @@
 """Signatures of OpenSSH: what `ssh-keygen -Y sign` writes and `ssh-keygen -Y verify` reads, without ssh-keygen.
 
-https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.sshsig; allowed signers as in ssh-keygen(1).
+https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.sshsig; allowed signers as in ssh-keygen(1). Keys on
+tokens (FIDO) by PROTOCOL.u2f, with one difference: a signature that nobody touched the token for is refused here, as
+sshd refuses it; `no-touch-required` and `verify-required` of authorized_keys(5) change that. ssh-keygen does not look.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +32,9 @@ _RSA: Mapping[str, hashes.HashAlgorithm] = {"rsa-sha2-256": hashes.SHA256(), "rs
 _CURVES: Mapping[str, hashes.HashAlgorithm] = {
     "nistp256": hashes.SHA256(), "nistp384": hashes.SHA384(), "nistp521": hashes.SHA512(),
 }  # fmt: skip
+TOKENS = ("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")
+_TOUCHED, _VERIFIED = 0x01, 0x04
+"""Flags of an authenticator: somebody was there; and was known by PIN or finger."""
 
 
 class BadSignature(SenseiError):
@@ -53,6 +59,10 @@ class Signer:
     namespaces: str = ""
     after: datetime | None = None
     before: datetime | None = None
+    untouched: bool = False
+    """A key on a token may sign with nobody there."""
+    verified: bool = False
+    """A key on a token signs only with PIN or finger."""
 
     def may_sign(self, namespace: str, when: datetime) -> str:
         """Why not; empty where it may."""
@@ -62,6 +72,14 @@ class Signer:
             return f"the key of {self.principals} was valid until {self.before:%Y-%m-%d}"
         if self.after and when < self.after:
             return f"the key of {self.principals} is valid from {self.after:%Y-%m-%d} on"
+        return ""
+
+    def takes(self, flags: int | None) -> str:
+        """Why not a signature with these flags of a token (None: of no token); empty where it does."""
+        if flags is not None and not self.untouched and not flags & _TOUCHED:
+            return f"nobody touched the token of {self.principals} (no-touch-required would do without)"
+        if flags is not None and self.verified and not flags & _VERIFIED:
+            return f"the key of {self.principals} wants PIN or finger (verify-required)"
         return ""
 
 
@@ -82,6 +100,8 @@ class Signature:
 
     key: bytes
     """In SSH's own form."""
+    flags: int | None = None
+    """Of the token that the key is on."""
 
     @property
     def fingerprint(self) -> str:
@@ -126,12 +146,11 @@ def check(text: bytes, armored: str, namespace: str = NAMESPACE) -> Signature:
     if algorithm not in _HASHES:
         raise BadSignature("The signature's hash is not understood.", why=algorithm)
     try:
-        _verify(key, signature, _signed(namespace, algorithm, text))
+        return Signature(key, _verify(key, signature, _signed(namespace, algorithm, text)))
     except InvalidSignature:
         raise BadSignature("The signature does not fit: the text is not the one that was signed.") from None
     except (ValueError, UnsupportedAlgorithm, NotImplementedError) as error:  # the last for points of other forms
         raise BadSignature("The signature's key is not understood.", why=str(error)) from None
-    return Signature(key)
 
 
 def _parsed(armored: str) -> tuple[bytes, str, str, bytes]:
@@ -152,8 +171,11 @@ def _parsed(armored: str) -> tuple[bytes, str, str, bytes]:
     return key, namespace.decode(errors="replace"), algorithm.decode(errors="replace"), signature
 
 
-def _verify(key: bytes, signature: bytes, message: bytes) -> None:
+def _verify(key: bytes, signature: bytes, message: bytes) -> int | None:
+    """Flags of the token, where the key is on one. Raises InvalidSignature, ValueError, BadSignature."""
     kind = next(_strings(key), b"").decode(errors="replace")
+    if kind in TOKENS:
+        return _verify_token(key, signature, message)
     name, value, *_ = (*_strings(signature), b"", b"")
     public = serialization.load_ssh_public_key(f"{kind} {base64.b64encode(key).decode()}".encode())
     algorithm = name.decode(errors="replace")
@@ -162,10 +184,35 @@ def _verify(key: bytes, signature: bytes, message: bytes) -> None:
     elif isinstance(public, rsa.RSAPublicKey) and algorithm in _RSA:
         public.verify(value, message, padding.PKCS1v15(), _RSA[algorithm])
     elif isinstance(public, ec.EllipticCurvePublicKey) and algorithm == kind:
-        first, second = (int.from_bytes(part, "big") for part in _strings(value))
-        public.verify(encode_dss_signature(first, second), message, ec.ECDSA(_CURVES[kind.rpartition("-")[2]]))
+        public.verify(_der(value), message, ec.ECDSA(_CURVES[kind.rpartition("-")[2]]))
     else:
         raise ValueError(f"{kind} with {algorithm}")
+    return None
+
+
+def _verify_token(key: bytes, signature: bytes, message: bytes) -> int:
+    """A token signs SHA-256 of the application (32 bytes), flags (1), counter (4), SHA-256 of the message (32)."""
+    kind, *public, application = _strings(key)
+    name, value = _strings(signature[:-5])
+    if name != kind:
+        raise ValueError(f"{kind.decode()} with {name.decode(errors='replace')}")
+    signed = hashlib.sha256(application).digest() + signature[-5:] + hashlib.sha256(message).digest()
+    if kind == TOKENS[0].encode():
+        (raw,) = public
+        ed25519.Ed25519PublicKey.from_public_bytes(raw).verify(value, signed)
+    else:
+        curve, point = public
+        if curve != b"nistp256":
+            raise ValueError(f"{kind.decode()} on {curve.decode(errors='replace')}")
+        on_curve = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+        on_curve.verify(_der(value), signed, ec.ECDSA(hashes.SHA256()))
+    return signature[-5]
+
+
+def _der(value: bytes) -> bytes:
+    """A signature of two numbers, as the library takes it. Raises ValueError, BadSignature."""
+    first, second = (int.from_bytes(part, "big") for part in _strings(value))
+    return encode_dss_signature(first, second)
 
 
 # Who may sign.
@@ -192,17 +239,26 @@ def _signer(line: str, where: str) -> Signer:
         if len(parts) > at + 1 and re.match(r"(ssh-|ecdsa-|sk-)", parts[at]):
             options = _options(parts[1], where) if at == 2 else {}
             after, before = (_time(options.get(name), where) for name in ("valid-after", "valid-before"))
-            return Signer(parts[0], _decoded(parts[at + 1], where), options.get("namespaces", ""), after, before)
+            return Signer(
+                parts[0], _decoded(parts[at + 1], where), options.get("namespaces", ""), after, before,
+                *(name in options for name in _FLAGS),
+            )  # fmt: skip
     raise BadKey(
         "A line of the trusted keys can't be read.", where=where,
         why="it is not: PRINCIPALS [OPTIONS] KEYTYPE KEY, as ssh-keygen(1) says of allowed_signers",
     )  # fmt: skip
 
 
+_FLAGS = ("no-touch-required", "verify-required")
+
+
 def _options(text: str, where: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in re.findall(r'(?:[^,"]|"[^"]*")+', text):
         name, _, value = item.partition("=")
+        if item.lower() in _FLAGS:
+            found[item.lower()] = ""
+            continue
         if name.lower() not in ("namespaces", "valid-after", "valid-before"):
             raise BadKey("An option of a trusted key is not understood.", where=where, why=name)
         if not re.fullmatch(r'"[^"]*"', value):
@@ -235,12 +291,13 @@ def _time(text: str | None, where: str) -> datetime | None:
 
 
 def is_locked(key: Path) -> bool:
-    """Whether a private key needs a passphrase. What else is wrong with it, `sign` says."""
+    """Whether a private key needs a passphrase of us. What else is wrong with it, `sign` says."""
     try:
+        _refuse_token(key.read_bytes(), str(key))
         serialization.load_ssh_private_key(key.read_bytes(), None)
     except (TypeError, ValueError) as error:
         return "password" in str(error).lower() or "encrypted" in str(error).lower()
-    except (OSError, UnsupportedAlgorithm):
+    except (OSError, UnsupportedAlgorithm, BadKey):
         return False
     return False
 
@@ -248,7 +305,9 @@ def is_locked(key: Path) -> bool:
 def sign(text: bytes, key: Path, passphrase: bytes | None = None, namespace: str = NAMESPACE) -> str:
     """The signature with a private key of OpenSSH. Raises BadKey, which says where a passphrase is needed."""
     try:
-        private = serialization.load_ssh_private_key(key.read_bytes(), passphrase)
+        content = key.read_bytes()
+        _refuse_token(content, str(key))
+        private = serialization.load_ssh_private_key(content, passphrase)
     except OSError as error:
         raise BadKey("The key can't be read.", where=str(key), why=error.strerror or "") from None
     except (ValueError, UnsupportedAlgorithm, TypeError) as error:
@@ -269,6 +328,19 @@ def sign(text: bytes, key: Path, passphrase: bytes | None = None, namespace: str
     data += _string(b"sha512") + _string(_string(name.encode()) + _string(value))
     encoded = base64.b64encode(data).decode()
     return "\n".join([_BEGIN, *(encoded[at : at + 70] for at in range(0, len(encoded), 70)), _END, ""])
+
+
+def _refuse_token(content: bytes, where: str) -> None:
+    """Private and public keys name their kind in the clear, also under a passphrase."""
+    body = b"".join(line for line in content.splitlines() if not line.startswith(b"-----"))
+    with suppress(ValueError):
+        body += base64.b64decode(body, validate=True)
+    if any(name.encode() in body for name in TOKENS):
+        raise BadKey(
+            "The key is on a token: ssh-keygen signs with it.", where=where,
+            remedy="In three steps: sensei bundle sign FILE --text >SIGNED; "
+            f"ssh-keygen -Y sign -f {where} -n {NAMESPACE} SIGNED; sensei bundle sign FILE --signature SIGNED.sig",
+        )  # fmt: skip
 
 
 def _mpint(number: int) -> bytes:

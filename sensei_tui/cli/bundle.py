@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ COMMANDS = {
     "create": ("sensei_tui.cli.bundle_create:create", "Make one, on a machine that reaches the images."),
     "inspect": ("sensei_tui.cli.bundle:inspect", "What is in it, and who signed it. Reads a few kilobytes."),
     "verify": ("sensei_tui.cli.bundle:verify", "Read every byte and prove that it is what it says."),
-    "sign": ("sensei_tui.cli.bundle:sign", "Sign it with an SSH key."),
+    "sign": ("sensei_tui.cli.bundle_sign:sign", "Sign it with an SSH key."),
     "inventory": ("sensei_tui.cli.bundle:inventory", "What a site has once it is loaded, for create --since."),
     "diff": ("sensei_tui.cli.bundle:diff", "What one has that the other has not."),
     "use": ("sensei_tui.cli.bundle:use", "Make it the site's: its charts, its version, and what a run loads."),
@@ -205,44 +205,6 @@ def trusted_keys(trust: Path | None, site: Path | None) -> Path | None:
         file: Path = open_site(site).root / "trusted-keys"
         return file if file.exists() else None
     return None
-
-
-@click.command()
-@FILES
-@click.option("--key", type=FILE, required=True, help="A private key of OpenSSH, best ssh-ed25519.")
-@output_option
-def sign(files: tuple[Path, ...], key: Path, output: str) -> None:
-    """Sign a bundle, or all of its volumes that are named, in place of an earlier signature.
-
-    The passphrase is asked for where the key has one.
-    """
-    fingerprint = sign_all(files, key, passphrase(key))
-    emit({"bundle": [str(file) for file in files], "fingerprint": fingerprint},
-         [f"{file} is signed by {fingerprint}" for file in files], output)  # fmt: skip
-
-
-def sign_all(files: Iterable[Path], key: Path, secret: bytes | None) -> str:
-    """Each with the same text. Returns the key's fingerprint. Raises BadKey, NoBundle, BadBundle."""
-    from sensei_tui.base import clock
-    from sensei_tui.bundle.archive import File
-    from sensei_tui.bundle.contents import read_contents
-    from sensei_tui.bundle.signed import sign
-
-    when, found = clock.now(), ""
-    for file in files:
-        archive = File(file)
-        found = sign(archive, read_contents(archive), key, secret, when)
-        archive.close()
-    return found
-
-
-def passphrase(key: Path) -> bytes | None:
-    """Asked for where the key is encrypted, and tried: before hours of writing. Raises BadKey."""
-    from sensei_tui.bundle.sshsig import is_locked, sign
-
-    secret = str(click.prompt(f"Passphrase of {key}", hide_input=True, err=True)).encode() if is_locked(key) else None
-    sign(b"", key, secret)
-    return secret
 
 
 @click.command()

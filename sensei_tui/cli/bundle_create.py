@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sensei_tui.cli.bundle import FILE, passphrase, sign_all
+from sensei_tui.cli.bundle import FILE
+from sensei_tui.cli.bundle_sign import passphrase, sign_all
 from sensei_tui.cli.images import values_of
 from sensei_tui.cli.install import SITE
 from sensei_tui.cli.output import FORMATS as ANSWERS

@@ -29,6 +29,14 @@ class Done(NamedTuple):
         return json.loads(self.out)
 
 
+def run_in(root: Path, *arguments: object) -> Done:
+    """`sensei` as a process of its own, in a directory."""
+    command = [sys.executable, "-m", "sensei_tui", *map(str, arguments)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr, done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
 class Desk:
     """A directory to work in, with a layout of small images and a key."""
 
@@ -47,10 +55,7 @@ class Desk:
         (root / "patterns/a.json").write_text("{}")
 
     def run(self, *arguments: object) -> Done:
-        command = [sys.executable, "-m", "sensei_tui", *map(str, arguments)]
-        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True)
-        assert "Traceback" not in done.stderr, done.stderr
-        return Done(done.returncode, done.stdout, done.stderr)
+        return run_in(self.root, *arguments)
 
     def bundle(self, *arguments: object, code: int = 0) -> Done:
         done = self.run("bundle", *arguments)

@@ -1,0 +1,108 @@
+"""`sensei bundle sign`: with a key here, or with one that ssh-keygen or another machine signs with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sensei_tui.cli.bundle import FILE, FILES
+from sensei_tui.cli.output import emit, note, output_option
+
+if TYPE_CHECKING:
+    from sensei_tui.bundle.archive import File
+
+
+@click.command()
+@FILES
+@click.option("--key", type=FILE, help="A private key of OpenSSH, best ssh-ed25519.")
+@click.option("--text", is_flag=True, help="Print what is to be signed, for a key that is elsewhere; change nothing.")
+@click.option("--signature", type=FILE, metavar="NAME.sig",
+              help="Put in what ssh-keygen -Y sign made of that text; the text lies beside it, as NAME.")  # fmt: skip
+@output_option
+def sign(files: tuple[Path, ...], key: Path | None, text: bool, signature: Path | None, output: str) -> None:
+    """Sign a bundle, or all of its volumes that are named, in place of an earlier signature.
+
+    The passphrase is asked for where the key has one. A key on a token, or on another machine, signs in three steps:
+
+    \b
+      sensei bundle sign FILE... --text >SIGNED
+      ssh-keygen -Y sign -f KEY -n sensei-bundle SIGNED
+      sensei bundle sign FILE... --signature SIGNED.sig
+    """
+    from sensei_tui.base.errors import UsageError
+
+    if (key is not None) + text + (signature is not None) != 1:
+        raise UsageError("How is it signed?", remedy="Say one of --key, --text, --signature.")
+    if text:
+        found = text_of_all(files)
+        emit({"text": found}, found.rstrip("\n"), output)
+        return
+    fingerprint = attach_all(files, signature) if signature else sign_all(files, key, passphrase(key)) if key else ""
+    emit({"bundle": [str(file) for file in files], "fingerprint": fingerprint},
+         [f"{file} is signed by {fingerprint}" for file in files], output)  # fmt: skip
+
+
+def text_of_all(files: Iterable[Path]) -> str:
+    """What is to be signed, with the time of now: one text for all. Raises UsageError, NoBundle, BadBundle."""
+    from sensei_tui.base import clock
+    from sensei_tui.base.errors import UsageError
+    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.bundle.signed import text_of
+
+    when = clock.now()
+    found = {text_of(archive, read_contents(archive), when).decode() for archive in _opened(files)}
+    if len(found) > 1:
+        raise UsageError("The files are not of one bundle.", remedy="Sign each bundle by itself.")
+    return found.pop()
+
+
+def attach_all(files: Iterable[Path], signature: Path) -> str:
+    """Into each. Returns the key's fingerprint. Raises UsageError, BadSignature, NoBundle, BadBundle, OSError."""
+    from sensei_tui.base.errors import UsageError
+    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.bundle.signed import attach
+    from sensei_tui.bundle.sshsig import Signer
+
+    if signature.suffix != ".sig":
+        raise UsageError("Which text is signed?", where=str(signature), remedy="Name NAME.sig, with the text as NAME.")
+    text, armored, why = signature.with_suffix("").read_bytes(), signature.read_text(errors="replace"), ""
+    for archive in _opened(files):
+        found = attach(archive, read_contents(archive), text, armored)
+        why = Signer("the signer", found.key).takes(found.flags)
+    if why:
+        note(f"Sites will refuse it: {why}")
+    return found.fingerprint
+
+
+def sign_all(files: Iterable[Path], key: Path, secret: bytes | None) -> str:
+    """Each with the same text. Returns the key's fingerprint. Raises BadKey, NoBundle, BadBundle."""
+    from sensei_tui.base import clock
+    from sensei_tui.bundle.contents import read_contents
+    from sensei_tui.bundle.signed import sign
+
+    when, found = clock.now(), ""
+    for archive in _opened(files):
+        found = sign(archive, read_contents(archive), key, secret, when)
+    return found
+
+
+def _opened(files: Iterable[Path]) -> Iterator[File]:
+    """One after another; closed when the next is asked for."""
+    from sensei_tui.bundle.archive import File
+
+    for file in files:
+        with closing(File(file)) as archive:
+            yield archive
+
+
+def passphrase(key: Path) -> bytes | None:
+    """Asked for where the key is encrypted, and tried: before hours of writing. Raises BadKey."""
+    from sensei_tui.bundle.sshsig import is_locked, sign
+
+    secret = str(click.prompt(f"Passphrase of {key}", hide_input=True, err=True)).encode() if is_locked(key) else None
+    sign(b"", key, secret)
+    return secret
