@@ -177,7 +177,7 @@ class Registry:
             return self._referrers_by_tag(repository, digest)
 
     def _referrers_by_tag(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
-        """What clients keep in a registry without that part of the API (docker-registry 2.8)."""
+        """What clients keep in a registry without that part of the API (docker-registry 2.8, registry 3.1)."""
         tag = digest.replace(":", "-", 1)
         try:
             found = self.manifest(repository, tag)

@@ -140,7 +140,8 @@ class Upload:
         if not self._url:
             return None
         # docker-registry 2.8 answers 404 to what was cut in the middle of a request, and after a restart without
-        # a secret of its own (http.secret); others answer 400 or 416.
+        # a secret of its own (http.secret); others answer 400 or 416. Registry 3 tells in all these cases what it has
+        # on its disk, and gives a Location with the state that PATCH and PUT have to name.
         answer = self._requests.ask(self._call("GET", self._url, {200, 204, 400, 404, 405, 410, 416}))
         if answer.status not in (200, 204):
             return None

@@ -14,7 +14,8 @@ import pytest
 from sensei_tui.bundle.archive import open_archive
 from sensei_tui.bundle.contents import read_contents
 from tests.bundle.images import LayoutMaker
-from tests.registry.real import Real, needs_registry, started
+from tests.registry.kinds import both
+from tests.registry.real import Real, started
 
 VERSION = "1.0.0"
 
@@ -193,7 +194,7 @@ def test_in_volumes(desk: Desk, signed: Path) -> None:
     assert "Only volumes" in desk.bundle("verify", "v", signed, "--trust", "allowed", code=2).errors
 
 
-@needs_registry
+@both
 def test_loaded(desk: Desk, signed: Path, tmp_path: Path) -> None:
     with started(Real(tmp_path)) as real:
         options = ["--registry", f"127.0.0.1:{real.port}/site", "--plain-http", "--trust", "allowed", "-o", "json"]

@@ -29,9 +29,10 @@ from tests.bundle.counting import Counting, counting
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, HOST, TOOL, WEB, bundle, layout
 from tests.registry.certificates import server
-from tests.registry.real import Real, login, needs_htpasswd, needs_registry, started
+from tests.registry.kinds import both
+from tests.registry.real import Real, login, needs_htpasswd, started
 
-pytestmark = needs_registry
+pytestmark = both
 STUBBORN = Patience(attempts=400, first=0.02, longest=0.05)
 
 

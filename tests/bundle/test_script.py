@@ -20,11 +20,12 @@ from tests.bundle.counting import counting
 from tests.bundle.samples import API, bundle, layout
 from tests.bundle.test_load import complete, stored, through
 from tests.registry.certificates import server
-from tests.registry.real import PASSWORD, USER, Real, login, needs_htpasswd, needs_registry, started
+from tests.registry.kinds import both
+from tests.registry.real import PASSWORD, USER, Real, login, needs_htpasswd, started
 
 SHELL = shutil.which("dash") or shutil.which("busybox")
 pytestmark = [
-    needs_registry,
+    both,
     pytest.mark.skipif(SHELL is None, reason="neither dash nor busybox is installed"),
     pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
 ]

@@ -39,7 +39,8 @@ from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, TOOL, WEB, built, bundle
 from tests.bundle.test_load import complete, stored, through
 from tests.bundle.test_script import SHELL, script
-from tests.registry.real import Real, needs_registry, started
+from tests.registry.kinds import both
+from tests.registry.real import Real, started
 
 UNIT, LIMIT = 64 << 10, 700_000
 FORMS = pytest.mark.parametrize("form", ["tar.gz", "tar"])
@@ -345,7 +346,7 @@ def loaded(paths: list[Path], registry: Registry) -> Loader:
     return loader
 
 
-@needs_registry
+@both
 def test_all_at_once(media: list[Path], real: Real) -> None:
     with through(real.port) as registry:
         assert loaded(media, registry).lacking == set()
@@ -361,7 +362,7 @@ def _one(media: list[Path]) -> Path:
     return path
 
 
-@needs_registry
+@both
 def test_one_medium_at_a_time(media: list[Path], real: Real) -> None:
     """Whole blobs of each; the one in segments needs its volumes together."""
     joined = open_bundle(media)
@@ -387,7 +388,7 @@ def test_one_medium_at_a_time(media: list[Path], real: Real) -> None:
         assert complete(_one(media), registry)
 
 
-@needs_registry
+@both
 def test_the_command_says_what_is_missing_and_goes_on(media: list[Path], real: Real) -> None:
     options = ["--registry", f"127.0.0.1:{real.port}", "--plain-http", "--allow-unsigned"]
     from sensei_tui.bundle.load import Incomplete
@@ -402,7 +403,7 @@ def test_the_command_says_what_is_missing_and_goes_on(media: list[Path], real: R
     assert "proven to be in" in done.output
 
 
-@needs_registry
+@both
 @pytest.mark.skipif(SHELL is None or shutil.which("curl") is None, reason="dash or curl is not installed")
 def test_load_images_joins_segments(media: list[Path], real: Real, tmp_path: Path) -> None:
     out = tmp_path / "out"

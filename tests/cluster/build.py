@@ -44,13 +44,14 @@ PROGRAMS = {
     "coredns": (Program("coredns", "github.com/coredns/coredns"),),
     "minio": (Program("minio", "github.com/minio/minio"),),
     "weaviate": (Program("weaviate-server", "github.com/weaviate/weaviate/cmd/weaviate-server"),),
+    "registry": (Program("registry", "github.com/distribution/distribution/v3/cmd/registry"),),
 }
 """By module: what is built from it. etcd serves every Kubernetes."""
-CLUSTER, STORES = ("newest", "oldest", "helm"), ("minio", "weaviate")
-NODE = ("newest", "oldest", "node", "coredns", *STORES)
+CLUSTER, STORES = ("newest", "oldest", "helm"), ("minio", "weaviate", "registry")
+NODE = ("newest", "oldest", "node", "coredns", "minio", "weaviate")
 """Modules that belong together."""
 _MAIN = {"helm": "helm.sh/helm/v4", "minio": "github.com/minio/minio", "weaviate": "github.com/weaviate/weaviate",
-         "coredns": "github.com/coredns/coredns"}  # fmt: skip
+         "coredns": "github.com/coredns/coredns", "registry": "github.com/distribution/distribution/v3"}  # fmt: skip
 
 
 class CannotBuild(Exception):

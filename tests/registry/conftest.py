@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from sensei_tui.registry.client import Registry
-from tests.registry.real import PROGRAM, Real, started
+from tests.registry.kinds import registry_kind as registry_kind
+from tests.registry.real import Real, started
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+def real(registry_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     """Plain HTTP, no login, no http.secret."""
-    if PROGRAM is None:
-        pytest.skip("docker-registry is not installed")
     with started(Real(tmp_path_factory.mktemp("registry"))) as found:
         yield found
 

@@ -1,4 +1,4 @@
-"""A real docker-registry on this host, as sites have it: plain, or with TLS and a login."""
+"""A real registry on this host, as sites have it: plain, or with TLS and a login."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ QUICK = Patience(attempts=6, first=0.02, longest=0.2)
 
 class Real:
     """One registry with its storage in `root`. Starts again on the port it had."""
+
+    program = PROGRAM
+    """Which one: docker-registry 2.8, or what `kinds.registry_kind` sets."""
 
     def __init__(self, root: Path, **http: Any) -> None:
         self.root = root
@@ -74,12 +77,14 @@ class Real:
         return Registry(self.place, credentials=credentials, patience=patience, timeout=timeout, **more)
 
     def start(self) -> None:
-        assert PROGRAM
+        assert self.program
         (self.root / "config.json").write_text(json.dumps(self._config()))
-        # docker-registry takes every REGISTRY_* variable for a part of its configuration.
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+        # A registry takes every REGISTRY_* variable for a part of its configuration; 3 sends traces to a collector
+        # that is not here.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "OTEL_"))}
+        clean["OTEL_TRACES_EXPORTER"] = "none"
         self._process = subprocess.Popen(
-            [PROGRAM, "serve", str(self.root / "config.json")], env=clean, text=True,
+            [self.program, "serve", str(self.root / "config.json")], env=clean, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.port = self._listening(self._process)

@@ -1,4 +1,4 @@
-"""Against a real docker-registry: what every load does."""
+"""Against real registries: what every load does."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_blob_is_mounted_or_not_and_leaves_no_upload(real: Real, registry: Reg
 
 
 def test_referrers_by_tag(registry: Registry, repository: str) -> None:
-    """docker-registry 2.8 does not know the API: the list is an index under a tag."""
+    """Neither docker-registry 2.8 nor registry 3.1 knows the API: the list is an index under a tag."""
     subject, signature = image(registry, repository, Sample(10, 1)), image(registry, repository, Sample(20, 2))
     about = {"mediaType": MANIFEST, "digest": subject.digest, "size": len(subject.content)}
     signature = Manifest.of(json.dumps(json.loads(signature.content) | {"subject": about}).encode(), MANIFEST)

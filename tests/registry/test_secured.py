@@ -18,15 +18,14 @@ from sensei_tui.registry.uploads import CHUNK
 from sensei_tui.rehearsal import tls
 from tests.registry.blobs import Sample, image, send
 from tests.registry.certificates import server
-from tests.registry.real import PASSWORD, PROGRAM, USER, Real, login, needs_htpasswd, needs_registry, started
+from tests.registry.kinds import both
+from tests.registry.real import PASSWORD, USER, Real, login, needs_htpasswd, started
 
-pytestmark = [needs_registry, needs_htpasswd]
+pytestmark = [both, needs_htpasswd]
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    if PROGRAM is None:
-        pytest.skip("docker-registry is not installed")
+def secured(registry_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     with started(Real(tmp_path_factory.mktemp("secured")).with_tls().with_login()) as found:
         yield found
 
