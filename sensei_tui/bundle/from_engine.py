@@ -1,7 +1,9 @@
 """Images as a Docker engine on this host keeps them.
 
-An engine unpacks what it pulls: its layers are not compressed, and it does not keep the registry's manifests. So the
-images get manifests, and digests, of their own here; the same image in the engine gives the same ones.
+An engine unpacks what it pulls: its layers are not compressed, and it does not keep the registry's manifests. One with
+containerd's image store (the default from 29 on) keeps the layers as they came, and an index that may name platforms that it
+has not. Of both, `manifest.json` says what an image consists of here; it gets a manifest, and a digest, of its own. The
+same image in the engine gives the same ones.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ from sensei_tui.bundle.pool import Reader, file_reader
 from sensei_tui.bundle.source import NotThere, Source
 
 TOLD = (
-    "Images of a Docker engine have other digests than in their registry, and layers that are not compressed: values "
-    "that name a digest, and signatures, do not fit them."
+    "Images of a Docker engine have other digests than in their registry, and mostly layers that are not compressed: "
+    "values that name a digest, and signatures, do not fit them."
 )
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
-_GZIP = b"\x1f\x8b"
+_COMPRESSED = {b"\x1f\x8b": "+gzip", b"\x28\xb5\x2f\xfd": "+zstd"}
+"""By how it begins: RFC 1952, RFC 8878."""
 
 
 class NoEngine(SenseiError):
@@ -98,8 +101,11 @@ class Engine(Source):
             with path.open("wb") as file:
                 for piece in self._client.api.get_image(name):
                     file.write(piece)
-        except docker.errors.NotFound:
-            raise NotThere(f"The Docker engine has no image {name}.", remedy=f"docker pull {name}") from None
+        except docker.errors.NotFound as error:
+            # Also of an image that it has for another platform only: the engine's words say so.
+            raise NotThere(
+                f"The Docker engine has no image {name}.", why=str(error.explanation), remedy=f"docker pull {name}"
+            ) from None  # fmt: skip
         except (docker.errors.DockerException, OSError) as error:
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise DiskFull(
@@ -149,8 +155,9 @@ class _Image:
         if not DIGEST.fullmatch(digest):
             raise ValueError(f"{digest[:80]} is no digest")
         first, size = self._place(file)
-        head = b"".join(bytes(piece) for piece in file_reader(self._path, first, min(2, size))())
-        return Descriptor(f"{_LAYER}+gzip" if head == _GZIP else _LAYER, digest, size)
+        head = b"".join(bytes(piece) for piece in file_reader(self._path, first, min(4, size))())
+        packed = next((kind for magic, kind in _COMPRESSED.items() if head.startswith(magic)), "")
+        return Descriptor(f"{_LAYER}{packed}", digest, size)
 
     def _reader(self, file: str) -> Reader:
         return file_reader(self._path, *self._place(file))

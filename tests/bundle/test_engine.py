@@ -1,10 +1,15 @@
-"""Images out of a real Docker engine, with iptables and bridge off: it pulls and runs nothing."""
+"""Images out of real Docker engines, with iptables and bridge off: they pull and run nothing.
+
+Debian's (20.10), and where SENSEI_TEST_STORES=1 and `python -m tests.cluster build stores` have it, a current one with its
+own store and with containerd's.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,22 +23,42 @@ from sensei_tui.bundle.from_engine import Engine, NoEngine
 from sensei_tui.bundle.make import Named, Order, build
 from sensei_tui.bundle.source import NotThere
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
+from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, NAMES, TOOL, WEB, bundle, charts
+from tests.cluster import build as build_of
+from tests.registry.kinds import why_not
 
 DAEMON = shutil.which("dockerd")
+CONTAINERD = "engine-current-containerd"
+STORES = {"engine": "vfs", "engine-current": "vfs", CONTAINERD: "native"}
+"""By kind: the driver. A current engine takes the last for one of containerd's."""
 pytestmark = [
     pytest.mark.skipif(DAEMON is None, reason="dockerd (docker.io) is not installed"),
     pytest.mark.skipif(os.geteuid() != 0, reason="a Docker engine needs root"),
 ]
 
 
+def daemon(kind: str) -> str:
+    """Its program; skips where there is none."""
+    if kind == "engine":
+        return str(DAEMON)
+    if why := why_not("dockerd"):
+        pytest.skip(why)
+    return f"{build_of.built('dockerd')}/dockerd"
+
+
+@pytest.fixture(scope="module", params=STORES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def engine(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Its address; it has the images of the samples."""
     root = tmp_path_factory.mktemp("engine")
     address = f"unix://{root}/sock"
-    command = [str(DAEMON), "--host", address, "--data-root", root / "data", "--exec-root", root / "exec", "--pidfile", root / "pid",
-               "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]  # fmt: skip
+    command = [daemon(kind), "--host", address, "--data-root", root / "data", "--exec-root", root / "exec", "--pidfile", root / "pid",
+               "--iptables=false", "--ip6tables=false", "--bridge=none", f"--storage-driver={STORES[kind]}"]  # fmt: skip
     with (root / "log").open("w") as log:
         process = subprocess.Popen([*map(str, command)], stdout=log, stderr=log, start_new_session=True)
     try:
@@ -68,7 +93,7 @@ def made(root: Path, source: Engine, names: tuple[str, ...] = NAMES) -> Path:
     return root / "made.tar"
 
 
-def test_a_bundle_of_an_engine(source: Engine, tmp_path: Path) -> None:
+def test_a_bundle_of_an_engine(kind: str, source: Engine, tmp_path: Path) -> None:
     path = made(tmp_path, source)
     archive = open_archive(path)
     contents = read_contents(archive)
@@ -77,7 +102,7 @@ def test_a_bundle_of_an_engine(source: Engine, tmp_path: Path) -> None:
     assert list(lacking(archive, contents, found)) == []
     first, second = (found[item.digest].children for item in contents.items[:2])
     assert first[1] == second[1], "the shared layer is there once"
-    assert first[1].media_type.endswith(".tar")
+    assert first[1].media_type.endswith(".tar+gzip" if kind == CONTAINERD else ".tar")
     assert contents.items[1].cuda == "cuda>=12.4"
     once = path.read_bytes()
     assert made(tmp_path, source).read_bytes() == once
@@ -100,6 +125,24 @@ def test_what_it_has_not(source: Engine, tmp_path: Path) -> None:
     order = Order("1.0.0", charts(tmp_path / "charts"), (Named(TOOL, "image"),), ("linux/arm64",))
     with pytest.raises(NotThere, match="linux/arm64"):
         build(order, source, lambda *_: None)
+
+
+def test_an_index_of_which_the_engine_has_not_all(kind: str, engine: str, source: Engine, tmp_path: Path) -> None:
+    """Two platforms, of which one was left out, and an attestation."""
+    if kind != CONTAINERD:
+        pytest.skip("only containerd's image store keeps indexes")
+    maker = LayoutMaker(tmp_path / "layout", 5)
+    layer = maker.layer(3_000)
+    here, other = maker.manifest([layer]), maker.manifest([maker.layer(4_000)], "arm64")
+    attested = maker.manifest([maker.layer(500)]) | {"platform": {"architecture": "unknown", "os": "unknown"}}
+    attested["annotations"] = {"vnd.docker.reference.type": "attestation-manifest"}
+    maker.name(maker.index([here, other, attested]), "example.com/several:1")
+    maker.done()
+    (maker.blobs / other["digest"][7:]).unlink()
+    with tarfile.open(tmp_path / "layout.tar", "w") as tar:
+        tar.add(maker.root, ".")
+    docker(engine, "load", "-i", str(tmp_path / "layout.tar"))
+    assert source.root("example.com/several:1").children[1].digest == layer["digest"]
 
 
 def test_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,13 +45,15 @@ PROGRAMS = {
     "minio": (Program("minio", "github.com/minio/minio"),),
     "weaviate": (Program("weaviate-server", "github.com/weaviate/weaviate/cmd/weaviate-server"),),
     "registry": (Program("registry", "github.com/distribution/distribution/v3/cmd/registry"),),
+    "dockerd": (Program("dockerd", "github.com/moby/moby/v2/cmd/dockerd"),),
 }
 """By module: what is built from it. etcd serves every Kubernetes."""
-CLUSTER, STORES = ("newest", "oldest", "helm"), ("minio", "weaviate", "registry")
+CLUSTER, STORES = ("newest", "oldest", "helm"), ("minio", "weaviate", "registry", "dockerd")
 NODE = ("newest", "oldest", "node", "coredns", "minio", "weaviate")
 """Modules that belong together."""
 _MAIN = {"helm": "helm.sh/helm/v4", "minio": "github.com/minio/minio", "weaviate": "github.com/weaviate/weaviate",
-         "coredns": "github.com/coredns/coredns", "registry": "github.com/distribution/distribution/v3"}  # fmt: skip
+         "coredns": "github.com/coredns/coredns", "registry": "github.com/distribution/distribution/v3",
+         "dockerd": "github.com/moby/moby/v2"}  # fmt: skip
 
 
 class CannotBuild(Exception):

@@ -17,11 +17,11 @@ THREE = "registry-3"
 both = pytest.mark.usefixtures("registry_kind")
 
 
-def why_not() -> str:
-    """Why there is no registry 3 here; empty where there is."""
+def why_not(module: str = "registry") -> str:
+    """Why what is built of a module (tests.cluster.build) is not here; empty where it is."""
     if os.environ.get("SENSEI_TEST_STORES") != "1":
-        return "registry 3 needs SENSEI_TEST_STORES: make test-stores"
-    return "" if build.built("registry") else "registry 3 is not built: make test-stores"
+        return f"{module} {build.version(module)} needs SENSEI_TEST_STORES: make test-stores"
+    return "" if build.built(module) else f"{module} {build.version(module)} is not built: make test-stores"
 
 
 @pytest.fixture(scope="module", params=["docker-registry", THREE])
