@@ -1,9 +1,9 @@
 """Images as a Docker engine on this host keeps them.
 
 An engine unpacks what it pulls: its layers are not compressed, and it does not keep the registry's manifests. One with
-containerd's image store (the default from 29 on) keeps the layers as they came, and an index that may name platforms that it
-has not. Of both, `manifest.json` says what an image consists of here; it gets a manifest, and a digest, of its own. The
-same image in the engine gives the same ones.
+containerd's image store (the default from 29 on) keeps the layers as they came, and an index that may name platforms
+which it has not. Of both, `manifest.json` says what an image consists of; here it gets a manifest, and a digest, of its
+own. The same image in the engine gives the same ones.
 """
 
 from __future__ import annotations

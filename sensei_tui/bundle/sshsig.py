@@ -334,8 +334,8 @@ def _refuse_token(content: bytes, where: str) -> None:
     """Private and public keys name their kind in the clear, also under a passphrase."""
     body = b"".join(line for line in content.splitlines() if not line.startswith(b"-----"))
     with suppress(ValueError):
-        body += base64.b64decode(body, validate=True)
-    if any(name.encode() in body for name in TOKENS):
+        body = base64.b64decode(body, validate=True)
+    if any(content.startswith(name.encode()) or _string(name.encode()) in body for name in TOKENS):
         raise BadKey(
             "The key is on a token: ssh-keygen signs with it.", where=where,
             remedy="In three steps: sensei bundle sign FILE --text >SIGNED; "

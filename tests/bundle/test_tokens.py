@@ -142,6 +142,11 @@ def test_signing_with_it_is_left_to_ssh_keygen(tmp_path: Path, kind: str) -> Non
         assert f"ssh-keygen -Y sign -f {tmp_path / name}" in caught.value.remedy
 
 
+def test_a_comment_makes_no_token(tmp_path: Path) -> None:
+    keygen("-t", "ed25519", "-N", "", "-C", f"not {Token('ed25519').name.decode()}", "-f", str(tmp_path / "key"))
+    assert ours(sign(TEXT, tmp_path / "key"))
+
+
 def test_a_bundle_signed_elsewhere(tmp_path: Path) -> None:
     path, token = bundle(tmp_path), Token("ed25519")
     archive = File(path)

@@ -25,7 +25,7 @@ from sensei_tui.bundle.create import SHAPES, inventory
 from sensei_tui.bundle.disk import DiskFull
 from sensei_tui.bundle.errors import BadBundle, NoBundle
 from sensei_tui.bundle.joined import Joined, open_bundle, volume_of
-from sensei_tui.bundle.load import Loader
+from sensei_tui.bundle.load import Incomplete, Loader
 from sensei_tui.bundle.signed import seal_of, sign
 from sensei_tui.bundle.sshsig import allowed_signers
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
@@ -34,6 +34,7 @@ from sensei_tui.cli.bundle import bundle as command
 from sensei_tui.deploy.fitting import WrongBundle
 from sensei_tui.deploy.loading import refuse_missing
 from sensei_tui.registry.client import Registry
+from sensei_tui.registry.uploads import CHUNK
 from tests.bundle.counting import counting
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, TOOL, WEB, built, bundle
@@ -391,8 +392,6 @@ def test_one_medium_at_a_time(media: list[Path], real: Real) -> None:
 @both
 def test_the_command_says_what_is_missing_and_goes_on(media: list[Path], real: Real) -> None:
     options = ["--registry", f"127.0.0.1:{real.port}", "--plain-http", "--allow-unsigned"]
-    from sensei_tui.bundle.load import Incomplete
-
     with pytest.raises(Incomplete, match="Volumes are missing") as caught:
         CliRunner().invoke(command, ["load", str(media[1]), *options], catch_exceptions=False)
     for number in {1, *range(3, len(media) + 1)}:
@@ -427,8 +426,6 @@ def test_load_images_joins_segments(media: list[Path], real: Real, tmp_path: Pat
 
 
 def test_a_segment_is_a_multiple_of_what_is_uploaded_at_once() -> None:
-    from sensei_tui.registry.uploads import CHUNK
-
     assert volumes.SEGMENT % CHUNK == 0
 
 

@@ -23,7 +23,6 @@ from sensei_tui.registry.reference import Place
 from sensei_tui.rehearsal import tls
 
 PROGRAM = shutil.which("docker-registry")
-needs_registry = pytest.mark.skipif(PROGRAM is None, reason="docker-registry is not installed")
 needs_htpasswd = pytest.mark.skipif(
     shutil.which("htpasswd") is None, reason="htpasswd (apache2-utils) is not installed"
 )

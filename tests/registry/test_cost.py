@@ -6,10 +6,9 @@ import json
 import subprocess
 import sys
 
-from tests.registry.real import Real, needs_registry
+from tests.registry.real import Real
 
 
-@needs_registry
 def test_a_large_blob_costs_little_memory_and_cpu(real: Real) -> None:
     """In a process of its own: peak memory is a process's. 300 MiB are five chunks of 64 KiB pieces."""
     command = [sys.executable, "-m", "tests.registry.measure", "300", str(real.port)]
