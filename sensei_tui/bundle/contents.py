@@ -30,9 +30,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
     media_type: str
     size: int
     """Bytes of everything below it; what it shares with others is counted in each."""
+    unpacked: int = 0
+    """The same on a node, or on the volume of a model: at least so many bytes."""
     used_by: tuple[str, ...] = ()
     cuda: str = ""
     """NVIDIA_REQUIRE_CUDA of the image: which drivers it runs with."""
+    weights: int = 0
+    """Of a model: bytes that its GPUs must hold, all together, before the first question."""
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +82,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     blobs: int
     size: int
     """Of all blobs in the bundle, each once."""
+    unpacked: int = 0
+    """Of everything that a site has then, unpacked, each layer once; at least."""
     since: str = ""
     """Version of the bundle that the site has: this one is a difference to it."""
     left: tuple[Left, ...] = ()

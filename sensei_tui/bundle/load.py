@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
 from sensei_tui.base.errors import ExitCode, SenseiError
+from sensei_tui.base.text import bytes_si
 from sensei_tui.bundle.archive import Archive
 from sensei_tui.bundle.contents import Contents, Item, blob_name
 from sensei_tui.bundle.errors import BadBundle
@@ -61,6 +61,11 @@ class Tally:
         """Of `total`."""
         return min(self.total, self.sent + self.there)
 
+    @property
+    def needed(self) -> int:
+        """Bytes of room that the registry still needs."""
+        return self.total - self.done
+
 
 @dataclass
 class _Work:
@@ -71,6 +76,8 @@ class _Work:
     repositories: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     """Those of images that are there whole: from them it can be taken over."""
+    held: str = ""
+    """A repository that has it."""
 
 
 class Stopped(SenseiError):
@@ -80,14 +87,17 @@ class Stopped(SenseiError):
 
 
 class Loader:
-    """One load. `registry` must be of `place`. `on_change` is called from any thread, whenever the tally changed."""
+    """One load. `registry` must be of `place`. `on_change` is called from any thread, whenever the tally changed;
+    `on_need` once, when everything was asked for and nothing is sent yet."""
 
     def __init__(
         self, archive: Archive, contents: Contents, documents: dict[str, Document], registry: Registry,
         on_change: Callable[[Tally], None], at_once: int = AT_ONCE,
+        on_need: Callable[[Tally], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._archive, self._contents, self._documents = archive, contents, documents
         self._registry, self._on_change, self._at_once = registry, on_change, at_once
+        self._on_need = on_need
         self.tally = Tally()
         self.whole: list[Target] = []
         """What is in the registry, once `run` has returned."""
@@ -108,7 +118,9 @@ class Loader:
         self.tally.images, self.tally.images_there = len(targets), len(targets) - len(missing)
         work = self._work(missing, [target for target in targets if target not in missing])
         self.tally.total = sum(item.size for item in work)
-        self._blobs(work)
+        self._each(work, self._look)
+        self._on_need(self.tally)
+        self._each(work, self._bring)
         for target in missing:
             self._check()
             if self._is_whole(target):
@@ -157,9 +169,10 @@ class Loader:
 
     # Blobs.
 
-    def _blobs(self, work: list[_Work]) -> None:
+    def _each(self, work: list[_Work], does: Callable[[_Work], None]) -> None:
+        """For all of them, some at once; the first failure ends it."""
         with ThreadPoolExecutor(self._at_once) as pool:
-            futures = [pool.submit(self._blob, item) for item in work]
+            futures = [pool.submit(does, item) for item in work]
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             failed = [future for future in done if future.exception()]
             if failed:
@@ -168,20 +181,24 @@ class Loader:
                     future.cancel()
         _raise_first(failed)
 
-    def _blob(self, work: _Work) -> None:
+    def _look(self, work: _Work) -> None:
         self._check()
-        places = [*work.repositories, *work.others]
-        held = next((name for name in places if self._registry.has_blob(name, work.digest) is not None), "")
-        if held:
-            self._tell(there=work.size)
-        elif blob_name(work.digest) in self._archive.absent:
+        for name in (*work.repositories, *work.others):
+            if self._registry.has_blob(name, work.digest) is not None:
+                work.held = name
+                self._tell(there=work.size)
+                return
+
+    def _bring(self, work: _Work) -> None:
+        self._check()
+        if not work.held and blob_name(work.digest) in self._archive.absent:
             self.lacking.add(work.digest)
             return
-        else:
-            held = work.repositories[0]
-            self._send(work, held)
+        if not work.held:
+            work.held = work.repositories[0]
+            self._send(work, work.held)
         for name in work.repositories:
-            if name != held and not self._moved(work.digest, held, name):
+            if name != work.held and not self._moved(work.digest, work.held, name):
                 self._send(work, name, counted=False)
 
     def _moved(self, digest: str, held: str, name: str) -> bool:
@@ -307,6 +324,6 @@ def reread(
     return total
 
 
-def rate(done: int, began: float) -> float:
-    """Bytes a second since then (`time.monotonic`)."""
-    return done / max(1e-3, time.monotonic() - began)
+def need(tally: Tally) -> str:
+    """What a load will send, and so what room the registry needs for it."""
+    return f"{bytes_si(tally.needed)} are to be sent and need room in the registry; {bytes_si(tally.there)} are there"

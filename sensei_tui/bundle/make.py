@@ -16,6 +16,7 @@ from sensei_tui.bundle.create import Build, add_files, leave_out, newest
 from sensei_tui.bundle.oci import Descriptor, Document
 from sensei_tui.bundle.pool import Pool, reachable
 from sensei_tui.bundle.source import PLATFORM, Source, take
+from sensei_tui.bundle.unpacked import room, unpacked_sizes, weights
 from sensei_tui.site import yamlfile
 
 CHARTS = "sensei/charts"
@@ -54,18 +55,20 @@ Told = Callable[[int, int, str], None]
 
 def build(order: Order, source: Source, on_item: Told) -> Build:
     """Everything but the blobs' bytes is read. Raises NotThere, BadBundle, UsageError, SenseiError."""
-    pool, items = Pool(), list[Item]()
+    pool, roots = Pool(), list[tuple[Named, Descriptor]]()
     for number, named in enumerate(order.names):
         on_item(number, len(order.names), named.name)
-        items.append(_item(named, _root(order, named, source, pool), pool))
+        roots.append((named, _root(order, named, source, pool)))
     charts, packages = list[Chart](), dict[str, bytes]()
     for name, directory in order.charts.items():
         found, root, package = _chart(name, directory, pool)
         charts.append(found)
         packages[Path(found.file).name] = package
-        items.append(_item(Named(f"{CHARTS}/{name}:{found.version}", "chart"), root, pool))
+        roots.append((Named(f"{CHARTS}/{name}:{found.version}", "chart"), root))
+    sizes = unpacked_sizes(pool)
+    items = tuple(_item(named, root, pool, sizes) for named, root in roots)
     on_item(len(order.names), len(order.names), "")
-    made = Build(pool, _contents(order, pool, tuple(items), tuple(charts)))
+    made = Build(pool, _contents(order, pool, items, tuple(charts), sizes))
     add_files(made, packages)
     return made
 
@@ -79,10 +82,11 @@ def _root(order: Order, named: Named, source: Source, pool: Pool) -> Descriptor:
     return artifacts.add_files([path], path.parent, pool)
 
 
-def _item(named: Named, root: Descriptor, pool: Pool) -> Item:
+def _item(named: Named, root: Descriptor, pool: Pool, sizes: dict[str, int]) -> Item:
     return Item(
         name=named.name, kind=named.kind, digest=root.digest, media_type=root.media_type,
-        size=pool.size_of(root.digest), used_by=named.used_by, cuda=_cuda(pool, root.digest),
+        size=pool.size_of(root.digest), unpacked=room(pool, sizes, root.digest), used_by=named.used_by,
+        cuda=_cuda(pool, root.digest), weights=weights(pool, root.digest),
     )  # fmt: skip
 
 
@@ -97,7 +101,9 @@ def _about(directory: Path) -> dict[str, Any]:
     return dict(yamlfile.parse(yamlfile.read(file), file) or {})
 
 
-def _contents(order: Order, pool: Pool, items: tuple[Item, ...], charts: tuple[Chart, ...]) -> Contents:
+def _contents(
+    order: Order, pool: Pool, items: tuple[Item, ...], charts: tuple[Chart, ...], sizes: dict[str, int]
+) -> Contents:  # fmt: skip
     main = _about(order.charts["sensei-full"])
     if str(main.get("appVersion", "")) != order.version:
         raise UsageError(
@@ -110,7 +116,7 @@ def _contents(order: Order, pool: Pool, items: tuple[Item, ...], charts: tuple[C
         version=order.version, created=newest(_times(pool)), kubernetes=str(main.get("kubeVersion", "")),
         upgrade_from=str((main.get("annotations") or {}).get(UPGRADE_FROM, "")), platforms=order.platforms,
         charts=charts, items=items, referrers=tuple(_referrers(pool, items)), blobs=len(carried),
-        size=sum(blob.size for blob in carried), since=order.since, left=left,
+        size=sum(blob.size for blob in carried), unpacked=sum(sizes.values()), since=order.since, left=left,
     )  # fmt: skip
 
 

@@ -90,12 +90,15 @@ def lines_of(contents: Contents) -> list[str]:
         f"for       Kubernetes {contents.kubernetes or 'any'}, {', '.join(contents.platforms)}",
         f"upgrades  {contents.upgrade_from or 'any version'}",
         f"holds     {plural(contents.blobs, 'blob')}, {bytes_si(contents.size)}",
+        f"unpacked  {bytes_si(contents.unpacked)} at least, on a node that runs all of it",
     ]
     if contents.since:
         left = sum(item.size for item in contents.left)
         lines.append(f"needs     the bundle of {contents.since}: {bytes_si(left)} are left out")
     lines += [f"{item.kind:<9} {item.name}  {bytes_si(item.size)}" for item in contents.items]
     lines += [f"cuda      {item.name} needs {item.cuda}" for item in contents.items if item.cuda]
+    lines += [f"model     {item.name} needs a volume of {bytes_si(item.unpacked)} and GPUs with more than "
+              f"{bytes_si(item.weights)} of memory in all" for item in contents.items if item.weights]  # fmt: skip
     return lines
 
 

@@ -78,12 +78,14 @@ def _direct(
 
 def _load(bundle: Bundle, registry: Registry) -> tuple[Tally, list[Target], set[str]]:
     """What was done, what is there now, and which blobs of missing volumes are not."""
-    from sensei_tui.bundle.load import Loader
+    from sensei_tui.bundle.load import Loader, need
     from sensei_tui.cli.meter import Meter
 
     meter = Meter("load")
     told = lambda tally: meter.set(tally.done, tally.total)  # noqa: E731
-    loader = Loader(bundle.archive, bundle.contents, bundle.documents, registry, told)
+    loader = Loader(
+        bundle.archive, bundle.contents, bundle.documents, registry, told, on_need=lambda tally: note(need(tally))
+    )
     try:
         return loader.run(), loader.whole, loader.lacking
     finally:

@@ -43,6 +43,8 @@ class BundleView(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it has every image of the charts with the site's values."""
     takes: str = ""
     """Space and time that a load takes at most."""
+    unpacked: str = ""
+    """Space on nodes; empty where the bundle does not say."""
 
 
 def bundle_view(site: Site) -> BundleView:
@@ -60,6 +62,7 @@ def bundle_view(site: Site) -> BundleView:
         path=str(found.path), registry=config.registry, contents=contents, version=_version(site, contents),
         signed=_signed(site, found), complete=_complete(site, contents),
         takes=f"{bytes_si(contents.size)} in the registry, {seconds} at 100 MB/s; less what is there",
+        unpacked=f"{bytes_si(contents.unpacked)} at least on a node that runs all of it" if contents.unpacked else "",
     )  # fmt: skip
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sensei_tui.base.errors import ExitCode, UsageError
+from sensei_tui.base.quantity import whole
 from sensei_tui.base.semver import is_older, is_within
-from sensei_tui.base.text import plural
+from sensei_tui.base.text import bytes_si, plural
 from sensei_tui.bundle.contents import Contents
 from sensei_tui.cluster.client import Cluster
 from sensei_tui.cluster.errors import ClusterError
@@ -85,6 +86,16 @@ def doubts_of_nodes(contents: Contents, nodes: Iterable[Node], where: str) -> li
             remedy=f"Have it made for them: sensei bundle create --platform {min(strange.values())}",
         )  # fmt: skip
     return [f"{plural(len(strange), 'node')} ({', '.join(sorted(strange))}) of {kinds} can't run images for {carried}"]
+
+
+def doubts_of_room(contents: Contents, nodes: Iterable[Node]) -> list[str]:
+    """A sentence where no node has room for all of the images; each has some, who runs which is the scheduler's."""
+    told = [node.status.allocatable.get("ephemeral-storage", "") for node in nodes]
+    most = max([whole(text) for text in told if text], default=0)
+    images = contents.unpacked - sum(item.unpacked for item in contents.items if item.weights)
+    if not most or images < most:
+        return []
+    return [f"unpacked, the images have {bytes_si(images)}; the largest node keeps {bytes_si(most)} for such"]
 
 
 def _is_carried(platform: str, carried: tuple[str, ...]) -> bool:

@@ -13,9 +13,16 @@ from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.base.text import bytes_si, plural
 from sensei_tui.base.throughput import Throughput
 from sensei_tui.bundle.joined import Joined
-from sensei_tui.bundle.load import Loader, Tally, Target, target_of
+from sensei_tui.bundle.load import Loader, Tally, Target, need, target_of
 from sensei_tui.bundle.opened import Bundle
-from sensei_tui.deploy.fitting import WrongBundle, check_version, doubts_of_nodes, doubts_of_upgrade, nodes_of
+from sensei_tui.deploy.fitting import (
+    WrongBundle,
+    check_version,
+    doubts_of_nodes,
+    doubts_of_room,
+    doubts_of_upgrade,
+    nodes_of,
+)
 from sensei_tui.deploy.prepare import TIMEOUT, digest
 from sensei_tui.deploy.world import World
 from sensei_tui.helm.images import Pulled, needed
@@ -150,7 +157,8 @@ class VerifyBundle(_OfBundle):
         found = doubts_of_upgrade(self.world.site, contents, where)
         if self.world.plan.kind == KIND:
             return found
-        return [*found, *doubts_of_nodes(contents, nodes_of(self.world.cluster), where)]
+        nodes = nodes_of(self.world.cluster)
+        return [*found, *doubts_of_nodes(contents, nodes, where), *doubts_of_room(contents, nodes)]
 
     def _check_names(self, context: StepContext) -> None:
         """Before anything is sent: afterwards it would be in vain."""
@@ -180,7 +188,10 @@ class LoadBundle(_OfBundle):
         told = _Told(context)
         with registry_of(self.world.site) as registry:
             registry.ping()
-            loader = Loader(self.bundle.archive, self.bundle.contents, self.bundle.documents, registry, told)
+            loader = Loader(
+                self.bundle.archive, self.bundle.contents, self.bundle.documents, registry, told,
+                on_need=lambda tally: context.log("runner", need(tally)),
+            )  # fmt: skip
             with context.stop.calling(loader.stop.set):
                 tally = loader.run()
         images = plural(tally.images, "image or artifact", "images and artifacts")

@@ -138,6 +138,7 @@ def head(view: BundleView | None, verified: str, width: int) -> list[Line]:
     more = [("Holds", f"{bytes_si(found.size)} in {found.blobs} blobs, {', '.join(found.platforms)}"),
             ("For", f"Kubernetes {found.kubernetes or 'any'}; from {found.upgrade_from or 'any version'}"),
             ("Into", view.registry or "no registry is named: press g"), ("Load", f"press l: {view.takes}")]  # fmt: skip
+    more += [("Unpacked", view.unpacked)] if view.unpacked else []
     checked = [("Verified", verified)] if verified else []
     return [line(""), *details([("File", view.path)], width), *rows, *details([*more, *checked], width), line("")]
 
@@ -159,7 +160,10 @@ def item_lines(item: Item, width: int) -> list[Line]:
     """Everything about one."""
     parts = [("name", item.name), ("kind", item.kind), ("digest", item.digest), ("type", item.media_type),
              ("size", f"{item.size:,} bytes with all its layers"), ("for", ", ".join(item.used_by) or "-")]  # fmt: skip
-    return [line(""), *details([*parts, *([("cuda", item.cuda)] if item.cuda else [])], width)]
+    more = [("unpacked", f"{item.unpacked:,} bytes at least")] if item.unpacked else []
+    more += [("cuda", item.cuda)] if item.cuda else []
+    more += [("gpus", f"hold more than {bytes_si(item.weights)} of weights, together")] if item.weights else []
+    return [line(""), *details([*parts, *more], width)]
 
 
 def path_problem(path: str) -> str:

@@ -7,9 +7,7 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,53 +105,6 @@ def test_a_source_that_is_shorter_or_longer_than_it_says(tmp_path: Path) -> None
         blob.write_bytes(changed)
         with pytest.raises(BadBundle, match="not what its digest says"):
             bundle(tmp_path, source=source)
-
-
-SLOW = """
-import sys, time
-from pathlib import Path
-from sensei_tui.bundle.create import SHAPES, write_bundle
-from tests.bundle.images import LayoutMaker
-from tests.bundle.samples import built
-root, source, form = map(Path, sys.argv[1:])
-made = built(root, source)
-print("begins", flush=True)
-write_bundle(made, root / "bundle", SHAPES[str(form)], lambda *_: time.sleep(0.0005))
-"""
-
-
-@FORMS
-def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path, form: str) -> None:
-    source = layout(tmp_path / "layout", 6_000_000)
-    (tmp_path / "whole").mkdir()
-    wanted = sha(bundle(tmp_path / "whole", form, source))
-    part, kept = tmp_path / "bundle.part", [0]
-    for number in range(12):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SLOW, tmp_path, source, form], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout
-        assert process.stdout.readline() == "begins\n"
-        size = kept[-1] + random.Random(number).randrange(1, 1_500_000)
-        while process.poll() is None and length(part) < size:
-            pass
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if not part.exists():
-            break
-        kept.append(length(part))
-    assert len(kept) > 2, "it was killed in the middle"
-    write_bundle(built(tmp_path, source), tmp_path / "bundle", SHAPES[form])
-    assert sha(tmp_path / "bundle") == wanted
-    assert not part.exists()
-
-
-def length(path: Path) -> int:
-    """Of a file that may get another name at any moment."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return -1
 
 
 @FORMS

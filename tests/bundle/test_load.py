@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 from sensei_tui.base.errors import SenseiError
+from sensei_tui.base.text import bytes_si
 from sensei_tui.bundle.archive import Archive, open_archive
-from sensei_tui.bundle.contents import Contents, read_contents
+from sensei_tui.bundle.contents import Contents, blob_name, read_contents
 from sensei_tui.bundle.create import inventory
 from sensei_tui.bundle.errors import BadBundle
-from sensei_tui.bundle.load import Incomplete, Loader, Tally, absent, reread, target_of
+from sensei_tui.bundle.load import Incomplete, Loader, Tally, absent, need, reread, target_of
 from sensei_tui.bundle.oci import Document
+from sensei_tui.bundle.pool import reachable
 from sensei_tui.bundle.verify import documents
 from sensei_tui.registry.client import Registry
 from sensei_tui.registry.errors import Lied, TlsFailed, Unauthorized
@@ -98,6 +100,27 @@ def test_everything_is_there_by_its_digest_and_the_second_time_nothing_is_sent(p
         assert (again.sent, again.images_there) == (0, len(contents.items))
         assert {method for method, _ in narrow.asked} == {"HEAD"}
         assert len(narrow.asked) == len(contents.items)
+
+
+def test_what_room_is_needed_is_told_before_anything_is_sent(path: Path, narrow: Counting) -> None:
+    archive, contents, found = opened(path)
+    blobs = {digest: size for digest, size in inventory(archive).items() if digest not in found}
+    told: list[tuple[int, int, str, list[str]]] = []
+
+    def tell(tally: Tally) -> None:
+        told.append((tally.needed, tally.there, need(tally), [*narrow.sent]))
+
+    with through(narrow.port) as registry:
+        digest = max(blobs, key=lambda item: blobs[item])
+        item = next(item for item in contents.items if digest in reachable(found, item.digest))
+        repository = target_of(item, registry.place).repository
+        registry.upload(repository, digest, blobs[digest], lambda first: archive.read(blob_name(digest), first))
+        narrow.clear()
+        for _ in range(2):
+            Loader(archive, contents, found, registry, lambda _: None, on_need=tell).run()
+    rest = sum(blobs.values()) - blobs[digest]
+    text = f"{bytes_si(rest)} are to be sent and need room in the registry; {bytes_si(blobs[digest])} are there"
+    assert told == [(rest, blobs[digest], text, []), (0, 0, need(Tally()), [*narrow.sent])]
 
 
 def test_shared_blobs_are_mounted(path: Path, narrow: Counting) -> None:

@@ -7,9 +7,7 @@ import json
 import random
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -192,41 +190,6 @@ def test_broken_off_it_goes_on(tmp_path: Path, form: str) -> None:
     assert written(tmp_path, form) == paths
     assert [path.read_bytes() for path in paths] == wanted
     assert [path.stat().st_ino for path in paths[:2]] == kept[:2], "what was whole was not written again"
-
-
-SLOW = """
-import sys, time
-from pathlib import Path
-from sensei_tui.bundle.create import SHAPES
-from sensei_tui.bundle.volumes import split, write_volumes
-from tests.bundle.samples import built
-from tests.bundle.test_volumes import LIMIT, UNIT
-root = Path(sys.argv[1])
-builds = split(built(root, root / "layout"), SHAPES["tar.gz"], LIMIT, UNIT)
-print("begins", flush=True)
-write_volumes(builds, root / "bundle.tar.gz", SHAPES["tar.gz"], LIMIT, lambda *_: time.sleep(0.002))
-"""
-
-
-def test_killed_at_any_moment_it_goes_on_to_the_same_volumes(tmp_path: Path) -> None:
-    (tmp_path / "whole").mkdir()
-    layout(tmp_path / "layout")
-    shutil.copytree(tmp_path / "layout", tmp_path / "whole" / "layout")
-    wanted = [path.read_bytes() for path in written(tmp_path / "whole")]
-    seen = set[int]()
-    for number in range(40):
-        process = subprocess.Popen([sys.executable, "-c", SLOW, tmp_path], stdout=subprocess.PIPE, text=True)
-        assert process.stdout
-        assert process.stdout.readline() == "begins\n"
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(random.Random(number).uniform(0.05, 0.15))
-        process.kill()
-        seen.add(len(list(tmp_path.glob("*.tar.gz"))))
-        if process.wait() == 0:
-            break
-    assert len(seen) > 2, f"it was killed among the volumes: {seen}"
-    assert [path.read_bytes() for path in written(tmp_path)] == wanted
-    assert not list(tmp_path.glob("*.part"))
 
 
 def test_room_for_all_of_them_is_looked_for_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sensei_tui.bundle.contents import Contents
+from sensei_tui.bundle.contents import Contents, Item
 from sensei_tui.cluster.snapshot import Node, NodeInfo, NodeStatus, ObjectMeta
-from sensei_tui.deploy.fitting import WrongBundle, check_version, doubts_of_nodes, doubts_of_upgrade, doubts_of_use
+from sensei_tui.deploy.fitting import (
+    WrongBundle,
+    check_version,
+    doubts_of_nodes,
+    doubts_of_room,
+    doubts_of_upgrade,
+    doubts_of_use,
+)
 from sensei_tui.deploy.record import FILE, Deployed
 from sensei_tui.site.new import create_site
 from sensei_tui.site.site import Site
@@ -76,3 +83,14 @@ def test_nodes_of_another_processor() -> None:
     assert "--platform linux/arm64" in caught.value.remedy
     both = msgspec.structs.replace(CONTENTS, platforms=("linux/amd64", "linux/arm64/v8"))
     assert doubts_of_nodes(both, nodes("arm64", "amd64"), WHERE) == []
+
+
+def test_no_node_with_room_for_the_images_is_told() -> None:
+    contents = msgspec.structs.replace(CONTENTS, unpacked=30_000_000_000)
+    sized = [Node(status=NodeStatus(allocatable={"ephemeral-storage": size})) for size in ("10Gi", "20000000000", "")]
+    told = doubts_of_room(contents, sized)
+    assert told == ["unpacked, the images have 30 GB; the largest node keeps 20 GB for such"]
+    assert doubts_of_room(contents, [*sized, Node(status=NodeStatus(allocatable={"ephemeral-storage": "100Gi"}))]) == []
+    assert doubts_of_room(contents, nodes("amd64")) == [], "nobody says"
+    model = Item(name="m", kind="artifact", digest="", media_type="", size=0, unpacked=15_000_000_000, weights=1)
+    assert doubts_of_room(msgspec.structs.replace(contents, items=(model,)), sized) == [], "a model is on its volume"
