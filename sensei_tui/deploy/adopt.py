@@ -6,19 +6,43 @@ import io
 import shutil
 import tarfile
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+from sensei_tui.base import clock
 from sensei_tui.base.paths import write_atomic
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.oci import digest_of
 from sensei_tui.bundle.opened import Bundle
 from sensei_tui.bundle.verify import sums
+from sensei_tui.deploy.fitting import doubts_of_use
+from sensei_tui.deploy.loading import keys_of
 from sensei_tui.registry.reference import Place
 from sensei_tui.site.charts import CHARTS
 from sensei_tui.site.site import Site
 
 CHART_MAX = 16 << 20
 """Bytes of a chart unpacked; Helm itself takes 100 MiB, ours have some 300 KiB."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A bundle that could become the site's."""
+
+    file: Path
+    bundle: Bundle
+    unsigned: bool
+    """Nobody whom the site trusts vouches for it."""
+    doubts: tuple[str, ...]
+    """What is to be known before: why it is not trusted, its age, that it is an older version."""
+
+
+def look(site: Site, file: Path) -> Candidate:
+    """Reads its head. Raises NoBundle, BadBundle, BadSignature, WrongBundle."""
+    bundle = Bundle.open(file)
+    seal, why = bundle.seal(keys_of(site), clock.now(), allow_unsigned=True)
+    told = seal.warnings if seal else (why,)
+    return Candidate(file, bundle, seal is None, (*told, *doubts_of_use(site, bundle.contents, str(file))))
 
 
 def adopt(

@@ -148,6 +148,8 @@ class _Home:
             return f"Correct the configuration: {plural(self.config.errors, 'error')} (press 1).", "1"
         if self.deployed and not self.changed:
             return None
+        if self._bundle()[0] == "FAIL":
+            return "See to the bundle, which is not where the site says (press 6).", "6"
         if self.report is None:
             return "Check the cluster and this host (press 2).", "2"
         if self.stale:
@@ -160,7 +162,8 @@ class _Home:
         warnings = self.report.count(Status.WARN) if self.report else 0
         first = f"Review {plural(warnings, 'warning')}, then " if warnings else ""
         if self.deployed is None:
-            return f"{first}{'install' if first else 'Install'} (press 3).", "3"
+            load = "load the bundle and install" if self.site.config.bundle else "install"
+            return f"{first}{load if first else load.capitalize()} (press 3).", "3"
         if self.changed:
             do = "upgrade" if first else "Upgrade"
             return f"{first}{do}: something differs from what is deployed (press 3).", "3"

@@ -62,11 +62,12 @@ class BundlePage(Page):
     def do_use(self) -> bool:
         """Name another bundle."""
         file = Path(self.console.question(screen.USE, hint=screen.USE_HINT, check=screen.path_problem)).expanduser()
-        why = self.console.work("Reading the bundle", lambda: self.session.why_not_trusted(file))
-        if why and not self.console.confirm(f"{why} {screen.UNSIGNED}", "Nobody the site trusts says what is in it."):
+        found = self.console.work("Reading the bundle", lambda: self.session.look_at_bundle(file))
+        question = " ".join([*screen.sentences(found), screen.ANYWAY])
+        if found.doubts and not self.console.confirm(question, screen.why(found)):
             self.talk.say("Nothing was changed.")
             return not AGAIN
-        self.console.work("Taking its charts", lambda: self.session.use_bundle(file, unsigned=bool(why)))
+        self.console.work("Taking its charts", lambda: self.session.use_bundle(found))
         return AGAIN
 
     def do_registry(self) -> bool:

@@ -19,13 +19,15 @@ from sensei_tui.widgets.rows import Row, Rows
 
 if TYPE_CHECKING:
     from sensei_tui.bundle.contents import Item
+    from sensei_tui.deploy.adopt import Candidate
     from sensei_tui.deploy.bundle_view import BundleView
 
 USE = "Path of the bundle"
-USE_HINT = "A file, or the directory it was unpacked into. Its charts and its version become the site's."
+USE_WHY = "Its charts and its version become the site's."
+USE_HINT = f"A file, or the directory it was unpacked into. {USE_WHY}"
 REGISTRY = "Registry of the site"
 REGISTRY_HINT = "HOST[:PORT][/PREFIX]. global.imageRegistry of the values must be the same."
-UNSIGNED = "Use it all the same?"
+ANYWAY = "Use it all the same?"
 
 
 class BundleScreen(FilterMixin, SenseiScreen):
@@ -89,17 +91,22 @@ class BundleScreen(FilterMixin, SenseiScreen):
     def _look(self, path: str | None) -> None:
         if path:
             file = Path(path).expanduser()
-            self.background(lambda: self.session.why_not_trusted(file), lambda why: self._ask(file, why), group="use")
+            self.background(lambda: self.session.look_at_bundle(file), self._ask, group="use")
 
-    def _ask(self, file: Path, why: str) -> None:
-        if not why:
-            self._use(file, unsigned=False)
+    def _ask(self, found: Candidate) -> None:
+        if not found.doubts:
+            self._use(found)
             return
-        question = Confirm(f"{why} {UNSIGNED}", "Nobody the site trusts says what is in it.", "use it", "leave it")
-        self.app.push_screen(question, lambda yes: self._use(file, unsigned=True) if yes else None)
+        question = Confirm(" ".join([*sentences(found), ANYWAY]), why(found), "use it", "leave it")
+        self.app.push_screen(question, lambda yes: self._use(found) if yes else None)
 
-    def _use(self, file: Path, *, unsigned: bool) -> None:
-        self.background(lambda: self.session.use_bundle(file, unsigned=unsigned), group="use")
+    def _use(self, found: Candidate) -> None:
+        self.background(lambda: self.session.use_bundle(found), group="use")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is nothing to load or to verify where no bundle can be read."""
+        there = self.session.bundle is not None and self.session.bundle.contents is not None
+        return there if action in ("load", "verify") else True
 
     def action_registry(self) -> None:
         """Name the registry."""
@@ -164,6 +171,20 @@ def item_lines(item: Item, width: int) -> list[Line]:
     more += [("cuda", item.cuda)] if item.cuda else []
     more += [("gpus", f"hold more than {bytes_si(item.weights)} of weights, together")] if item.weights else []
     return [line(""), *details([*parts, *more], width)]
+
+
+def sentences(found: Candidate) -> list[str]:
+    """Its doubts, each with a capital and a full stop."""
+    return [f"{text[0].upper()}{text[1:].rstrip('.')}." for text in found.doubts]
+
+
+def why(found: Candidate) -> str:
+    """What it means to use it."""
+    return (
+        "Nobody the site trusts says what is in it."
+        if found.unsigned
+        else "Its charts and its version become the site's."
+    )
 
 
 def path_problem(path: str) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sensei_tui.cluster.snapshot import Snapshot
     from sensei_tui.cluster.store import ClusterStore
     from sensei_tui.cluster.target import Target
+    from sensei_tui.deploy.adopt import Candidate
     from sensei_tui.deploy.bundle_view import BundleView
     from sensei_tui.deploy.overview import Overview
     from sensei_tui.health.model import Health
@@ -286,20 +287,17 @@ class Session:
         self.bundle = bundle_view(self.site)
         self.announce(Topic.BUNDLE)
 
-    def why_not_trusted(self, file: Path) -> str:
-        """Why nobody whom the site trusts vouches for this bundle; empty where somebody does. Raises SenseiError."""
-        from sensei_tui.base import clock
-        from sensei_tui.bundle.opened import Bundle
-        from sensei_tui.deploy.loading import keys_of
+    def look_at_bundle(self, file: Path) -> Candidate:
+        """What is to be known before it is used. Raises SenseiError."""
+        from sensei_tui.deploy.adopt import look
 
-        return Bundle.open(file).seal(keys_of(self.site), clock.now(), allow_unsigned=True)[1]
+        return look(self.site, file)
 
-    def use_bundle(self, file: Path, *, unsigned: bool) -> None:
+    def use_bundle(self, found: Candidate) -> None:
         """Make it the site's. Raises SenseiError."""
-        from sensei_tui.bundle.opened import Bundle
         from sensei_tui.deploy.adopt import adopt
 
-        adopt(self.site, file, Bundle.open(file), registry=None, keys=None, unsigned=unsigned)
+        adopt(self.site, found.file, found.bundle, registry=None, keys=None, unsigned=found.unsigned)
         self._reopened()
 
     def set_registry(self, place: str) -> None:

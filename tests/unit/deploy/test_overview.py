@@ -88,6 +88,17 @@ def test_bad_values_come_first(site: Site) -> None:
     assert step(overview(site), "configure")[0] == "FAIL"
 
 
+def test_a_bundle_that_is_not_there_comes_before_the_checks(site: Site) -> None:
+    site = site.configure(bundle="bundle.tar.gz")
+    assert (overview(site).next_key, step(overview(site), "bundle")[0]) == ("6", "FAIL")
+    (site.root / "bundle.tar.gz").touch()
+    assert overview(site).next_key == "2"
+    report(site, Status.PASS)
+    assert overview(site).next_step == "Load the bundle and install (press 3)."
+    report(site, Status.WARN)
+    assert overview(site).next_step == "Review 1 warning, then load the bundle and install (press 3)."
+
+
 def test_then_preflight_then_install(site: Site) -> None:
     assert overview(site).next_key == "2"
     report(site, Status.PASS, Status.FAIL)
