@@ -56,11 +56,13 @@ class Referrer(msgspec.Struct, frozen=True, rename="camel"):
     """Digest of the image's manifest or index."""
 
 
-class Left(msgspec.Struct, frozen=True):
+class Left(msgspec.Struct, frozen=True, omit_defaults=True):
     """A blob that the site has already."""
 
     digest: str
     size: int
+    name: str = ""
+    """An image that had it in the bundle before: the new one may have that no more."""
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -19,7 +19,6 @@ import msgspec
 from sensei_tui.bundle.archive import (
     INDEX,
     SECTOR,
-    Archive,
     Entry,
     File,
     Gzip,
@@ -31,9 +30,9 @@ from sensei_tui.bundle.archive import (
     write_end,
     write_entry,
 )
-from sensei_tui.bundle.contents import BLOBS, CONTENTS, SUMS, Contents, Item, Left, blob_name
+from sensei_tui.bundle.contents import CONTENTS, SUMS, Contents, Item, Left, blob_name
 from sensei_tui.bundle.disk import DiskFull, Progress, allocated, check_room, reserve, written_early
-from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.inventory import Inventory
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Document, encoded, index_of
 from sensei_tui.bundle.pool import Blob, Pool, checked, reachable
 
@@ -89,7 +88,7 @@ def add_files(build: Build, charts: Mapping[str, bytes]) -> None:
         SUMS: b"",
         README: _packaged(README),
         SCRIPT: _packaged(SCRIPT),
-        LIST: upload_list(build.pool, build.contents.items).encode(),
+        LIST: upload_list(build.pool, build.contents).encode(),
         "oci-layout": b'{"imageLayoutVersion": "1.0.0"}\n',
         "index.json": index_of(
             (
@@ -131,18 +130,20 @@ def _docker(pool: Pool, item: Item) -> dict[str, Any]:
     return {"Config": config, "RepoTags": tags, "Layers": layers}
 
 
-def upload_list(pool: Pool, items: Iterable[Item]) -> str:
+def upload_list(pool: Pool, contents: Contents) -> str:
     """What a script uploads, in an order that registries take: blobs, then manifests, then the name.
 
     `image NAME`, `blob HEX SIZE`, `manifest HEX MEDIATYPE`; the last manifest of an image is what its name stands for.
+    At the end `left HEX NAME`: which image of the bundle before had a blob that is left out.
     """
     lines: list[str] = []
-    for item in items:
+    for item in contents.items:
         lines.append(f"image {item.name}")
         for digest in reachable(pool.documents, item.digest):
             document = pool.documents.get(digest)
             told = f"manifest {digest[7:]} {document.media_type}" if document else ""
             lines.append(told or f"blob {digest[7:]} {pool.blobs[digest].size}")
+    lines += [f"left {item.digest[7:]} {item.name}" for item in contents.left if item.name]
     return "\n".join(lines) + "\n"
 
 
@@ -160,10 +161,10 @@ def _seconds(text: str) -> int:
     return 0
 
 
-def leave_out(pool: Pool, known: Mapping[str, int]) -> tuple[Left, ...]:
+def leave_out(pool: Pool, known: Inventory) -> tuple[Left, ...]:
     """Blobs that the site has by its inventory; manifests are always carried."""
-    there = sorted(digest for digest in pool.blobs if digest in known and digest not in pool.documents)
-    return tuple(Left(digest, pool.blobs[digest].size) for digest in there)
+    there = sorted(digest for digest in pool.blobs if digest in known.sizes and digest not in pool.documents)
+    return tuple(Left(digest, pool.blobs[digest].size, known.names.get(digest, "")) for digest in there)
 
 
 # Writing.
@@ -269,13 +270,4 @@ def _bytes(pieces: Iterable[memoryview]) -> bytes:
     return b"".join(bytes(piece) for piece in pieces)
 
 
-def inventory(archive: Archive) -> dict[str, int]:
-    """Digest -> size of the blobs that a site has once this bundle is loaded, its own base included."""
-    sizes = archive.absent | {name: entry.size for name, entry in archive.entries.items()}
-    found = {f"sha256:{name.removeprefix(BLOBS)}": size for name, size in sizes.items() if name.startswith(BLOBS)}
-    if not found:
-        raise BadBundle("The bundle has no blobs.", where=str(archive.path))
-    return found
-
-
-__all__ = ["Build", "File", "add_files", "file_size", "inventory", "leave_out", "newest", "silent", "write_bundle"]
+__all__ = ["Build", "File", "add_files", "file_size", "leave_out", "newest", "silent", "write_bundle"]

@@ -4,34 +4,66 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from sensei_tui.bundle.archive import SECTOR
-from sensei_tui.bundle.contents import read_contents
-from sensei_tui.bundle.create import inventory
+from sensei_tui.bundle.archive import SECTOR, Archive
+from sensei_tui.bundle.contents import BLOBS, Contents, read_contents
 from sensei_tui.bundle.errors import BadBundle, NoBundle
 from sensei_tui.bundle.joined import open_bundle
+from sensei_tui.bundle.pool import reachable
+from sensei_tui.bundle.verify import documents
 
 MOST: Final = 4 << 20
 """Bytes: as an archive's index, which has a line for each file as well."""
 _HEAD = re.compile(r"sensei inventory 1 (\S{1,64})")
-_LINE = re.compile(r"(sha256:[0-9a-f]{64}) ([0-9]{1,15})")
+_LINE = re.compile(r"(sha256:[0-9a-f]{64}) ([0-9]{1,15})(?: ([A-Za-z0-9][A-Za-z0-9._:/@+-]{0,400}))?")
 
 
-def inventory_text(known: Mapping[str, int], version: str) -> str:
-    """`sensei inventory 1 VERSION`, then `sha256:HEX SIZE` lines; sizes are bytes."""
-    lines = [f"{digest} {known[digest]}" for digest in sorted(known)]
-    return "\n".join([f"sensei inventory 1 {version}", *lines, ""])
+@dataclass(frozen=True)
+class Inventory:
+    """What there is once a bundle of `version` is loaded, its own base included."""
+
+    version: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Digest -> bytes."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Digest -> an image that has it."""
+
+    def text(self) -> str:
+        """`sensei inventory 1 VERSION`, then `sha256:HEX SIZE NAME` lines; sizes are bytes."""
+        lines = [
+            f"{digest} {self.sizes[digest]} {self.names.get(digest, '')}".rstrip() for digest in sorted(self.sizes)
+        ]
+        return "\n".join([f"sensei inventory 1 {self.version}", *lines, ""])
 
 
-def known_by(path: Path) -> tuple[dict[str, int], str]:
-    """Digests with their sizes, and the version, of a bundle or of an inventory. Raises NoBundle, BadBundle."""
+def inventory_of(archive: Archive, contents: Contents) -> Inventory:
+    """Of an open bundle. Raises BadBundle."""
+    left = {item.digest: item for item in contents.left}
+    names = {digest: item.name for digest, item in left.items() if item.name}
+    found = documents(archive, contents)
+    for item in contents.items:
+        names |= dict.fromkeys(reachable(found, item.digest), item.name)
+    return Inventory(contents.version, blobs_of(archive) | {item.digest: item.size for item in contents.left}, names)
+
+
+def blobs_of(archive: Archive) -> dict[str, int]:
+    """Digest -> bytes of the blobs in a bundle, those of its other volumes too. Raises BadBundle."""
+    sizes = archive.absent | {name: entry.size for name, entry in archive.entries.items()}
+    found = {f"sha256:{name.removeprefix(BLOBS)}": size for name, size in sizes.items() if name.startswith(BLOBS)}
+    if not found:
+        raise BadBundle("The bundle has no blobs.", where=str(archive.path))
+    return found
+
+
+def known_by(path: Path) -> Inventory:
+    """Of a bundle, or as an inventory has it. Raises NoBundle, BadBundle."""
     if not path.is_dir() and (text := _text(path)) is not None:
         return _parsed(text, str(path))
     archive = open_bundle([path])
-    contents = read_contents(archive)
-    return inventory(archive) | {item.digest: item.size for item in contents.left}, contents.version
+    return inventory_of(archive, read_contents(archive))
 
 
 def _text(path: Path) -> str | None:
@@ -46,16 +78,17 @@ def _text(path: Path) -> str | None:
         raise NoBundle("The file can't be read.", where=str(path), why=error.strerror or str(error)) from None
 
 
-def _parsed(text: str, where: str) -> tuple[dict[str, int], str]:
+def _parsed(text: str, where: str) -> Inventory:
     head, *lines = text.split("\n")
     match = _HEAD.fullmatch(head)
     if not match or lines[-1:] != [""]:
         why = "its first line is not understood" if not match else "it was cut"
         raise BadBundle("The inventory can't be read.", where=where, why=why)
-    found: dict[str, int] = {}
+    sizes, names = dict[str, int](), dict[str, str]()
     for number, line in enumerate(lines[:-1], 2):
         item = _LINE.fullmatch(line)
-        if not item or item[1] in found:
+        if not item or item[1] in sizes:
             raise BadBundle("The inventory can't be read.", where=f"{where}:{number}", why="it is no digest and size")
-        found[item[1]] = int(item[2])
-    return found, match[1]
+        sizes[item[1]] = int(item[2])
+        names |= {item[1]: item[3]} if item[3] else {}
+    return Inventory(match[1], sizes, names)

@@ -148,6 +148,9 @@ class Loader:
             for digest in self._below(target):
                 if digest in found and target.repository not in found[digest].others:
                     found[digest].others.append(target.repository)
+        for item in self._contents.left:
+            if item.name and item.digest in found:
+                found[item.digest].others.append(self._registry.place.move(Reference.parse(item.name)).path)
         return sorted(found.values(), key=lambda item: (-item.size if item.size > CHUNK else 0, item.digest))
 
     def _below(self, target: Target) -> list[str]:

@@ -13,6 +13,7 @@ from sensei_tui.base.errors import UsageError
 from sensei_tui.bundle import artifacts
 from sensei_tui.bundle.contents import Chart, Contents, Item, Referrer
 from sensei_tui.bundle.create import Build, add_files, leave_out, newest
+from sensei_tui.bundle.inventory import Inventory
 from sensei_tui.bundle.oci import Descriptor, Document
 from sensei_tui.bundle.pool import Pool, reachable
 from sensei_tui.bundle.source import PLATFORM, Source, take
@@ -44,9 +45,8 @@ class Order:
     platforms: tuple[str, ...] = (PLATFORM,)
     files: Mapping[str, Path] = field(default_factory=dict)
     """Artifacts that are made here of files: name -> a directory or a file; they take the place of the source's."""
-    since: str = ""
-    known: Mapping[str, int] = field(default_factory=dict)
-    """Blobs that the site has: digest -> bytes."""
+    since: Inventory = field(default_factory=Inventory)
+    """What the site has."""
 
 
 Told = Callable[[int, int, str], None]
@@ -110,13 +110,13 @@ def _contents(
             f"The charts are of version {main.get('appVersion')}, not {order.version}.",
             where=str(order.charts["sensei-full"]), remedy="Name that version, or put the other charts in their place.",
         )  # fmt: skip
-    left = leave_out(pool, order.known)
+    left = leave_out(pool, order.since)
     carried = [blob for digest, blob in pool.blobs.items() if digest not in {item.digest for item in left}]
     return Contents(
         version=order.version, created=newest(_times(pool)), kubernetes=str(main.get("kubeVersion", "")),
         upgrade_from=str((main.get("annotations") or {}).get(UPGRADE_FROM, "")), platforms=order.platforms,
         charts=charts, items=items, referrers=tuple(_referrers(pool, items)), blobs=len(carried),
-        size=sum(blob.size for blob in carried), unpacked=sum(sizes.values()), since=order.since, left=left,
+        size=sum(blob.size for blob in carried), unpacked=sum(sizes.values()), since=order.since.version, left=left,
     )  # fmt: skip
 
 

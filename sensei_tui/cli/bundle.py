@@ -215,14 +215,11 @@ def trusted_keys(trust: Path | None, site: Path | None) -> Path | None:
 def inventory(files: tuple[Path, ...]) -> None:
     """The digests of a bundle: small enough to be sent to whoever makes the next one (create --since FILE)."""
     from sensei_tui.bundle.contents import read_contents
-    from sensei_tui.bundle.create import inventory as blobs_of
-    from sensei_tui.bundle.inventory import inventory_text
+    from sensei_tui.bundle.inventory import inventory_of
     from sensei_tui.bundle.joined import open_bundle
 
     archive = open_bundle(files)
-    contents = read_contents(archive)
-    known = blobs_of(archive) | {item.digest: item.size for item in contents.left}
-    say(inventory_text(known, contents.version).rstrip("\n"))
+    say(inventory_of(archive, read_contents(archive)).text().rstrip("\n"))
 
 
 @click.command()
@@ -233,13 +230,13 @@ def diff(old: Path, new: Path, output: str) -> None:
     """What the new bundle has that the old one has not, and the other way round."""
     from sensei_tui.base.text import bytes_si
     from sensei_tui.bundle.contents import read_contents
-    from sensei_tui.bundle.create import inventory
+    from sensei_tui.bundle.inventory import blobs_of
     from sensei_tui.bundle.joined import open_bundle
 
     first, second = open_bundle([old]), open_bundle([new])
     before = {item.name: item.digest for item in read_contents(first).items}
     after = {item.name: item.digest for item in read_contents(second).items}
-    had, has = inventory(first), inventory(second)
+    had, has = blobs_of(first), blobs_of(second)
     fresh = sum(size for digest, size in has.items() if digest not in had)
     answer = {
         "added": sorted(after.keys() - before.keys()), "removed": sorted(before.keys() - after.keys()),

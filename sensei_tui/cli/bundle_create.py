@@ -106,6 +106,7 @@ def _order(
     site: Path | None, version: str | None, files: tuple[Path, ...], extra: tuple[str, ...],
     platforms: tuple[str, ...], patterns: Path | None, model: Path | None, since: Path | None,
 ) -> Order:  # fmt: skip
+    from sensei_tui.bundle.inventory import Inventory, known_by
     from sensei_tui.bundle.make import Order
     from sensei_tui.cli.images import found_site
     from sensei_tui.site import yamlfile
@@ -115,8 +116,8 @@ def _order(
     charts = {name: chart_dir(name, here) for name in CHARTS.values()}
     about = yamlfile.parse(yamlfile.read(charts["sensei-full"] / "Chart.yaml"), charts["sensei-full"] / "Chart.yaml")
     names, made = _names(here, files, extra, patterns, model)
-    known, of = _known(since)
-    return Order(version or str(about["appVersion"]), charts, names, platforms, made, of, known)
+    known = known_by(since) if since is not None else Inventory()
+    return Order(version or str(about["appVersion"]), charts, names, platforms, made, known)
 
 
 def _names(
@@ -162,12 +163,6 @@ def _made(artifacts: Mapping[str, tuple[str, ...]], user: str) -> str:
             remedy="Name the values of the site with -f: a model needs llm.provider: local.",
         )  # fmt: skip
     return found[0]
-
-
-def _known(since: Path | None) -> tuple[dict[str, int], str]:
-    from sensei_tui.bundle.inventory import known_by
-
-    return known_by(since) if since is not None else ({}, "")
 
 
 def _source(named: str, ca: Path | None, plain: bool, work: Path) -> Source:

@@ -15,9 +15,10 @@ import pytest
 
 from sensei_tui.bundle.archive import open_archive
 from sensei_tui.bundle.contents import read_contents
-from sensei_tui.bundle.create import SHAPES, file_size, inventory, write_bundle
+from sensei_tui.bundle.create import SHAPES, file_size, write_bundle
 from sensei_tui.bundle.disk import DiskFull, allocated
 from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.inventory import blobs_of, inventory_of
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, NAMES, TOOL, WEB, built, bundle, layout
@@ -65,7 +66,7 @@ def test_what_it_says_of_itself(tmp_path: Path) -> None:
     assert contents.kubernetes == ">=1.30.0-0"
     assert contents.items[1].cuda == "cuda>=12.4"
     assert [item.subject for item in contents.referrers] == [contents.items[0].digest]
-    assert contents.size == sum(inventory(archive).values())
+    assert contents.size == sum(blobs_of(archive).values())
     assert check_files(archive, sums(archive), lambda _: None) == []
     assert list(lacking(archive, contents, documents(archive, contents))) == []
 
@@ -172,13 +173,13 @@ def test_a_full_disk_is_told_before_and_in_the_middle(
 def test_a_difference_leaves_out_what_the_site_has(tmp_path: Path) -> None:
     source = layout(tmp_path / "layout")
     old = open_archive(bundle(tmp_path, source=source, names=(API,)))
-    made = built(tmp_path, source, known=inventory(old), since="0.9.0")
+    made = built(tmp_path, source, since=inventory_of(old, read_contents(old)))
     write_bundle(made, tmp_path / "new", SHAPES["tar"])
     new = open_archive(tmp_path / "new")
     contents = read_contents(new)
-    assert {item.digest for item in contents.left} <= inventory(old).keys()
+    assert {item.digest for item in contents.left} <= blobs_of(old).keys()
     assert contents.left
-    assert not {item.digest for item in contents.left} & inventory(new).keys()
+    assert not {item.digest for item in contents.left} & blobs_of(new).keys()
     assert list(lacking(new, contents, documents(new, contents))) == []
 
 

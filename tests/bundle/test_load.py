@@ -17,8 +17,8 @@ from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.text import bytes_si
 from sensei_tui.bundle.archive import Archive, open_archive
 from sensei_tui.bundle.contents import Contents, blob_name, read_contents
-from sensei_tui.bundle.create import inventory
 from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.inventory import blobs_of, known_by
 from sensei_tui.bundle.load import Incomplete, Loader, Tally, absent, need, reread, target_of
 from sensei_tui.bundle.oci import Document
 from sensei_tui.bundle.pool import reachable
@@ -89,8 +89,8 @@ def test_everything_is_there_by_its_digest_and_the_second_time_nothing_is_sent(p
     with through(narrow.port) as registry:
         tally = loaded(path, registry)
         archive, contents, found = opened(path)
-        blobs = inventory(archive).keys() - found.keys()
-        assert tally.sent == sum(inventory(archive)[digest] for digest in blobs)
+        blobs = blobs_of(archive).keys() - found.keys()
+        assert tally.sent == sum(blobs_of(archive)[digest] for digest in blobs)
         assert sorted(narrow.sent) == sorted(digest[7:] for digest in blobs), "each blob once, however many share it"
         assert complete(path, registry)
         assert registry.manifest("sensei/api", "1.0.0").digest == contents.items[0].digest
@@ -104,7 +104,7 @@ def test_everything_is_there_by_its_digest_and_the_second_time_nothing_is_sent(p
 
 def test_what_room_is_needed_is_told_before_anything_is_sent(path: Path, narrow: Counting) -> None:
     archive, contents, found = opened(path)
-    blobs = {digest: size for digest, size in inventory(archive).items() if digest not in found}
+    blobs = {digest: size for digest, size in blobs_of(archive).items() if digest not in found}
     told: list[tuple[int, int, str, list[str]]] = []
 
     def tell(tally: Tally) -> None:
@@ -210,11 +210,24 @@ def test_a_difference_says_what_has_to_be_loaded_before(tmp_path: Path, real: Re
     source = layout(tmp_path / "layout")
     (tmp_path / "old").mkdir()
     old = bundle(tmp_path / "old", source=source, names=(API,))
-    new = bundle(tmp_path, source=source, known=inventory(open_archive(old)), since="0.9.0")
+    new = bundle(tmp_path, source=source, since=known_by(old))
     with through(real.port) as registry:
         with pytest.raises(Incomplete, match="lacks a blob") as caught:
             loaded(new, registry)
-        assert "version 0.9.0" in caught.value.remedy
+        assert "version 1.0.0" in caught.value.remedy
+        loaded(old, registry)
+        loaded(new, registry)
+        assert complete(new, registry)
+
+
+def test_a_difference_finds_what_an_image_has_that_is_no_more(tmp_path: Path, real: Real) -> None:
+    source = layout(tmp_path / "layout")
+    (tmp_path / "old").mkdir()
+    old = bundle(tmp_path / "old", source=source, names=(API,))
+    (tmp_path / "inventory").write_text(known_by(old).text())
+    new = bundle(tmp_path, source=source, names=(WEB,), since=known_by(tmp_path / "inventory"))
+    assert API in {item.name for item in opened(new)[1].left}
+    with through(real.port, "mirror") as registry:
         loaded(old, registry)
         loaded(new, registry)
         assert complete(new, registry)
@@ -230,7 +243,7 @@ def test_what_a_whole_image_has_another_takes_over(tmp_path: Path, narrow: Count
         narrow.clear()
         loaded(new, registry)
         assert complete(new, registry)
-    assert not {digest[7:] for digest in inventory(open_archive(old))} & set(narrow.sent)
+    assert not {digest[7:] for digest in blobs_of(open_archive(old))} & set(narrow.sent)
 
 
 # Killed.

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from sensei_tui.bundle.archive import File, open_archive
+from sensei_tui.bundle.archive import File
 from sensei_tui.bundle.contents import read_contents
-from sensei_tui.bundle.create import inventory
+from sensei_tui.bundle.inventory import known_by
 from sensei_tui.bundle.signed import sign
 from tests.bundle.counting import counting
-from tests.bundle.samples import API, bundle, layout
+from tests.bundle.samples import API, WEB, bundle, layout
 from tests.bundle.test_load import complete, stored, through
 from tests.registry.certificates import server
 from tests.registry.kinds import both
@@ -201,7 +201,7 @@ def test_a_difference_needs_the_bundle_before(tmp_path: Path, real: Real) -> Non
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     old = bundle(tmp_path / "one", source=source, names=(API,))
-    new = bundle(tmp_path / "two", source=source, known=inventory(open_archive(old)), since="0.9.0")
+    new = bundle(tmp_path / "two", source=source, since=known_by(old))
     options = ["--plain-http", "--registry", f"127.0.0.1:{real.port}"]
     done = script(unpacked(new, tmp_path / "new"), *options)
     assert done.returncode == 1
@@ -210,6 +210,24 @@ def test_a_difference_needs_the_bundle_before(tmp_path: Path, real: Real) -> Non
     again = script(tmp_path / "new", *options)
     assert again.returncode == 0, again.stderr
     with through(real.port) as registry:
+        assert complete(new, registry)
+
+
+def test_a_difference_finds_what_an_image_has_that_is_no_more(tmp_path: Path, real: Real) -> None:
+    source = layout(tmp_path / "layout")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    old = bundle(tmp_path / "one", source=source, names=(API,))
+    new = bundle(tmp_path / "two", source=source, names=(WEB,), since=known_by(old))
+    for path in (old, new):
+        done = script(
+            unpacked(path, tmp_path / path.parent.name / "there"),
+            "--plain-http",
+            "--registry",
+            f"127.0.0.1:{real.port}/m",
+        )
+        assert done.returncode == 0, done.stderr
+    with through(real.port, "m") as registry:
         assert complete(new, registry)
 
 

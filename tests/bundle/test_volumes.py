@@ -19,9 +19,10 @@ from sensei_tui.base.errors import UsageError
 from sensei_tui.bundle import volumes
 from sensei_tui.bundle.archive import File, open_archive
 from sensei_tui.bundle.contents import SUMS, read_contents
-from sensei_tui.bundle.create import SHAPES, inventory
+from sensei_tui.bundle.create import SHAPES
 from sensei_tui.bundle.disk import DiskFull
 from sensei_tui.bundle.errors import BadBundle, NoBundle
+from sensei_tui.bundle.inventory import blobs_of
 from sensei_tui.bundle.joined import Joined, open_bundle, volume_of
 from sensei_tui.bundle.load import Incomplete, Loader
 from sensei_tui.bundle.signed import seal_of, sign
@@ -125,7 +126,7 @@ def test_together_they_are_the_bundle_in_any_order(media: list[Path], tmp_path: 
     one = open_archive(bundle(tmp_path, source=media[0].parent / "layout"))
     for order in itertools.islice(itertools.permutations(media), 0, None, 7):
         joined = open_bundle(order)
-        assert inventory(joined) == inventory(one)
+        assert blobs_of(joined) == blobs_of(one)
         contents = read_contents(joined)
         assert contents == read_contents(one)
         assert list(lacking(joined, contents, documents(joined, contents))) == []
@@ -148,7 +149,7 @@ def test_a_directory_of_them_or_where_they_were_unpacked(media: list[Path], tmp_
         assert bool(getattr(open_bundle([tmp_path / "out"]), "missing", None)) is (number < len(media) - 1)
     for place in (tmp_path, tmp_path / "out"):
         joined = open_bundle([place])
-        assert inventory(joined) == inventory(open_bundle(media))
+        assert blobs_of(joined) == blobs_of(open_bundle(media))
         done = cli("verify", place, "--allow-unsigned")
         assert done.exit_code == 0, done.output
 

@@ -231,7 +231,8 @@ upload() { # REPOSITORY HEX SIZE
 }
 
 taken_over() { # HEX: from another image that has it there already
-    for other in $(awk -v hex="$1" '$1 == "image" { name = $2 } $1 == "blob" && $2 == hex { print name }' images.list); do
+    others='$1 == "image" { name = $2 } $1 == "blob" && $2 == hex { print name } $1 == "left" && $2 == hex { print $3 }'
+    for other in $(awk -v hex="$1" "$others" images.list); do
         from=$(name=$other && place && say "$repository")
         [ "$(ask POST "$scheme://$host/v2/$repository/blobs/uploads/?mount=sha256:$1&from=$from")" = 201 ] && return 0
     done
