@@ -25,7 +25,7 @@ from sensei_tui.deploy.fitting import (
 )
 from sensei_tui.deploy.prepare import TIMEOUT, digest
 from sensei_tui.deploy.world import World
-from sensei_tui.helm.images import Pulled, needed
+from sensei_tui.helm.images import Pulled
 from sensei_tui.registry.client import Registry
 from sensei_tui.registry.credentials import Keyring
 from sensei_tui.registry.reference import Place, Reference
@@ -162,8 +162,7 @@ class VerifyBundle(_OfBundle):
 
     def _check_names(self, context: StepContext) -> None:
         """Before anything is sent: afterwards it would be in vain."""
-        site, place = self.world.site, place_of(self.world.site)
-        pulled = needed(self.world.prepared.values.tree, site)
+        pulled, place = self.world.pulled, place_of(self.world.site)
         _look_for_strangers(context, pulled, [item for item in pulled if _is_of(item, place)], place)
 
 
@@ -220,8 +219,7 @@ class ProveImages(_OfBundle):
 
     def do(self, context: StepContext) -> str:
         site, place = self.world.site, place_of(self.world.site)
-        pulled = needed(self.world.prepared.values.tree, site)
-        mine = [item for item in pulled if _is_of(item, place)]
+        mine = [item for item in self.world.pulled if _is_of(item, place)]
         carried = {(target.repository, target.version): target.item.digest for target in self._targets(place)}
         there = carried if site.config.rehearsal else self._there(context, mine)
         missing = [text for item in mine if (text := _wrong(item, carried, there))]

@@ -17,6 +17,7 @@ from sensei_tui.cluster.store import ClusterStore
 from sensei_tui.deploy.narrator import Narrator
 from sensei_tui.deploy.prepare import TIMEOUT, Prepared, digest, prepare
 from sensei_tui.helm.engine import Engine, open_engine
+from sensei_tui.helm.images import Pulled, needed
 from sensei_tui.helm.loglines import LogLine
 from sensei_tui.runs.model import Plan
 from sensei_tui.site.site import Site
@@ -68,6 +69,11 @@ class World:
         prepared = prepare(self.site)
         self.redact.add(prepared.resolved.hidden)
         return prepared
+
+    @cached_property
+    def pulled(self) -> tuple[Pulled, ...]:
+        """What the charts pull with the site's values: both are rendered, once for all steps. Raises HelmError."""
+        return needed(self.prepared.values.tree, self.site)
 
     @cached_property
     def cluster(self) -> Cluster:
