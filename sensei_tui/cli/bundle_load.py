@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sensei_tui.cli.bundle import FILE, FILES_OR_NONE, sealed, trust_options, trusted_keys
+from sensei_tui.cli.bundle_runtime import TARGETS, load_to
 from sensei_tui.cli.install import carry_out, open_site, run_options
 from sensei_tui.cli.output import emit, note
 
@@ -19,19 +20,26 @@ if TYPE_CHECKING:
     from sensei_tui.bundle.opened import Bundle
     from sensei_tui.registry.client import Registry
 
+ADDRESS, NAMESPACE = "/run/containerd/containerd.sock", "k8s.io"
+"""containerd's own, and the kubelet's: https://github.com/containerd/containerd/blob/main/docs/cri/architecture.md."""
+
 
 @click.command()
 @FILES_OR_NONE
 @click.option("--registry", "place", metavar="HOST[/PREFIX]", help="Where the images go.")
 @click.option("--ca", type=FILE, help="Certificate of the authority that signed the registry's.")
 @click.option("--plain-http", is_flag=True, help="The registry has no TLS.")
+@click.option("--to", type=click.Choice(TARGETS), help="Images into this machine's runtime, without a registry.")
+@click.option("--as", "named", metavar="HOST[/PREFIX]", help="With --to: what the images' names begin with there.")
+@click.option("--address", help=f"With --to containerd: its socket (default {ADDRESS}).")
+@click.option("--namespace", help=f"With --to containerd: its namespace (default {NAMESPACE}).")
 @click.option("--reread", is_flag=True, help="Read everything back afterwards and compare it.")
 @trust_options
 @run_options
 def load(
-    files: tuple[Path, ...], place: str | None, ca: Path | None, plain_http: bool, reread: bool, trust: Path | None,
-    allow_unsigned: bool, site: Path | None, output: str, plan_only: bool, detach: bool, plain: bool, yes: bool,
-    timeout: float | None,
+    files: tuple[Path, ...], place: str | None, ca: Path | None, plain_http: bool, to: str | None, named: str | None,
+    address: str | None, namespace: str | None, reread: bool, trust: Path | None, allow_unsigned: bool,
+    site: Path | None, output: str, plan_only: bool, detach: bool, plain: bool, yes: bool, timeout: float | None,
 ) -> None:  # fmt: skip
     """Put a bundle's images into a registry, straight from the file. What is there already is not sent again.
 
@@ -39,9 +47,17 @@ def load(
     the others goes on. A blob in segments needs all of its volumes in one call.
     Without FILE: the site's bundle into the site's registry, as a run that outlives the terminal. Logins are those of
     docker and podman (docker login). Every byte is compared with its checksum while it is sent.
+    With --to containerd: the images alone into the containerd of this node; do it on every node. --to docker is the
+    last resort: an engine gives images other digests.
     """
     from sensei_tui.base.errors import UsageError
 
+    _check_targets(files, {"--registry": place, "--ca": ca, "--plain-http": plain_http, "--reread": reread}, to,
+                   {"--as": named}, {"--address": address, "--namespace": namespace})  # fmt: skip
+    if to:
+        load_to(to, files, named or "", address or ADDRESS, namespace or NAMESPACE, trusted_keys(trust, site),
+                allow_unsigned, output)  # fmt: skip
+        return
     if not files:
         from sensei_tui.deploy.loading import plan_load
 
@@ -51,6 +67,23 @@ def load(
     if not place:
         raise UsageError("Name the registry.", remedy="sensei bundle load FILE --registry HOST[/PREFIX]")
     _direct(files, place, ca, plain_http, reread, trusted_keys(trust, site), allow_unsigned, output)
+
+
+def _check_targets(
+    files: tuple[Path, ...], of_registry: dict[str, object], to: str | None, of_runtime: dict[str, object],
+    of_containerd: dict[str, object],
+) -> None:  # fmt: skip
+    """Options that do not go together. Raises UsageError."""
+    from sensei_tui.base.errors import UsageError
+
+    strange = of_registry if to else of_runtime | of_containerd
+    strange = strange | of_containerd if to == "docker" else strange
+    given = [name for name, value in strange.items() if value]
+    if given:
+        what = f"{given[0]} does not go with --to {to}." if to else f"{given[0]} is for --to."
+        raise UsageError(what, remedy="sensei bundle load --help")
+    if to and not files:
+        raise UsageError("Name the bundle.", remedy=f"sensei bundle load FILE --to {to}")
 
 
 def _direct(

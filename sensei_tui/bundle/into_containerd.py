@@ -1,0 +1,68 @@
+"""containerd on this node, by its own client `ctr`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from sensei_tui.bundle.runtimes import NoRuntime, this_architecture
+
+ADDRESS: Final = "/run/containerd/containerd.sock"
+_ROOTS: Final = {
+    ADDRESS: "/var/lib/containerd",
+    "/run/k3s/containerd/containerd.sock": "/var/lib/rancher/k3s/agent/containerd",
+}
+"""Socket -> where that containerd keeps images; K3s and RKE2 have their own."""
+_CHECKED = re.compile(r"(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s+complete\b")
+
+
+class Containerd:
+    """Each image is sent for itself, without what the content store has."""
+
+    one_by_one = True
+
+    def __init__(self, address: str, namespace: str) -> None:
+        """Raises NoRuntime where there is no `ctr`, or nobody answers it."""
+        self.architecture = this_architecture()
+        self._address = address
+        self._command = ("ctr", "--address", address, "--namespace", namespace)
+        if shutil.which("ctr") is None:
+            raise NoRuntime(
+                "containerd's client ctr is not here.", remedy="Run this on a node, or load into a registry: --registry"
+            )
+        self._ask("version")
+
+    def there(self) -> dict[str, frozenset[str]]:
+        lines = self._ask("images", "check").splitlines()
+        found = (match for line in lines if (match := _CHECKED.match(line)))
+        return {match[1]: frozenset({match[2]}) for match in found}
+
+    def kept(self) -> frozenset[str]:
+        return frozenset(self._ask("content", "ls", "-q").split())
+
+    def room(self) -> tuple[Path, int] | None:
+        root = Path(_ROOTS.get(self._address, ""))
+        if not root.is_absolute() or not root.exists():
+            return None
+        stats = os.statvfs(root)
+        return root, stats.f_bavail * stats.f_frsize
+
+    def take(self, source: int) -> None:
+        done = subprocess.run([*self._command, "images", "import", "-"], stdin=source, capture_output=True, text=True)
+        if done.returncode:
+            raise self._failed("containerd could not take an image.", done.stderr)
+
+    def _ask(self, *arguments: str) -> str:
+        done = subprocess.run([*self._command, *arguments], capture_output=True, text=True)
+        if done.returncode:
+            raise self._failed("containerd does not answer.", done.stderr)
+        return done.stdout
+
+    def _failed(self, what: str, said: str) -> NoRuntime:
+        why = " ".join(said.strip().splitlines()[-1:]).removeprefix("ctr: ")
+        remedy = "Is it running, and is this user allowed to use its socket (root)? K3s has another: --address"
+        return NoRuntime(what, where=self._address, why=why, remedy=remedy)

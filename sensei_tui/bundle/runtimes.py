@@ -1,0 +1,275 @@
+"""A bundle's images into a container runtime, without a registry: containerd on this node, or a Docker engine.
+
+What goes there is a plain tar of an OCI layout, made while it is read from the bundle: nothing is unpacked to a disk.
+Only images go: charts and artifacts need a registry, or stay in the bundle.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from sensei_tui.base.errors import ExitCode, SenseiError
+from sensei_tui.bundle.archive import Archive, Entry, Plain, write_end, write_entry
+from sensei_tui.bundle.contents import Contents, Item, blob_name
+from sensei_tui.bundle.disk import DiskFull
+from sensei_tui.bundle.load import Incomplete
+from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Document, encoded, index_of
+from sensei_tui.bundle.pool import Blob, checked
+from sensei_tui.registry.reference import Place, Reference
+
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+_LAYOUT: Final = b'{"imageLayoutVersion": "1.0.0"}\n'
+OnBytes = Callable[[int], None]
+
+
+class NoRuntime(SenseiError):
+    """The runtime does not answer, or failed."""
+
+    code = "no-runtime"
+
+
+class WrongPlatform(SenseiError):
+    """The bundle's images do not run here."""
+
+    code = "wrong-platform"
+    exit_code = ExitCode.FINDING
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the bundle, for one platform."""
+
+    item: Item
+    name: str
+    """As pods name it."""
+    manifest: Document
+    documents: tuple[Document, ...]
+    """Its index, where it has one, and its manifest."""
+
+    @property
+    def blobs(self) -> dict[str, int]:
+        """Digest -> bytes of its config and layers."""
+        return {child.digest: child.size for child in self.manifest.children}
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """By which a runtime may know it: of the index, of the manifest, of the config (a Docker engine)."""
+        return frozenset({self.item.digest, self.manifest.digest, self.manifest.children[0].digest})
+
+
+class Runtime(Protocol):
+    """Where images go."""
+
+    architecture: str
+    """`amd64`."""
+    one_by_one: bool
+    """Whether each image is sent for itself: then what is done stays done."""
+
+    def there(self) -> Mapping[str, Collection[str]]:
+        """Name -> digests of images that are whole. Raises NoRuntime."""
+
+    def kept(self) -> Collection[str]:
+        """Digests of blobs that need not be sent. Raises NoRuntime."""
+
+    def room(self) -> tuple[Path, int] | None:
+        """Where it keeps images, and how many bytes are free there; None where that can't be known."""
+
+    def take(self, source: int) -> None:
+        """A tar from a descriptor. Raises NoRuntime."""
+
+
+@dataclass
+class Taken:
+    """What was done."""
+
+    images: int = 0
+    there: int = 0
+    sent: int = 0
+    """Bytes."""
+
+
+def this_architecture() -> str:
+    """Of this machine, as images call it."""
+    return _ARCHITECTURES.get(platform.machine(), platform.machine())
+
+
+def images_of(contents: Contents, documents: Mapping[str, Document], wanted: str, place: Place | None) -> list[Image]:
+    """With the names that they have in `place`; `wanted` is an architecture. Raises WrongPlatform, BadReference."""
+    found = []
+    for item in (item for item in contents.items if item.kind == "image"):
+        name = Reference.parse(item.name)
+        found.append(Image(item, str(place.move(name) if place else name), *_for(item, documents, wanted)))
+    return found
+
+
+def _for(item: Item, documents: Mapping[str, Document], wanted: str) -> tuple[Document, tuple[Document, ...]]:
+    root = documents[item.digest]
+    if not root.is_index:
+        return root, (root,)
+    for child in root.children:
+        if child.platform and child.platform.fits(f"linux/{wanted}"):
+            return documents[child.digest], (root, documents[child.digest])
+    there = ", ".join(sorted({str(child.platform) for child in root.children if child.platform}))
+    raise WrongPlatform(
+        "The bundle's images do not run here.", where=item.name, why=f"this is linux/{wanted}, it is for {there}",
+        remedy=f"Have the bundle made for it: sensei bundle create --platform linux/{wanted}",
+    )  # fmt: skip
+
+
+def check_platform(contents: Contents, wanted: str) -> None:
+    """Raises WrongPlatform where the bundle says that it has nothing for this architecture."""
+    if not any(item == f"linux/{wanted}" or item.startswith(f"linux/{wanted}/") for item in contents.platforms):
+        raise WrongPlatform(
+            "The bundle's images do not run here.",
+            why=f"this is linux/{wanted}, they are for {', '.join(contents.platforms)}",
+            remedy=f"Have the bundle made for it: sensei bundle create --platform linux/{wanted}",
+        )  # fmt: skip
+
+
+class Transfer:
+    """One load into a runtime. `on_bytes` gets bytes as they are sent, `on_need` their sum before that."""
+
+    def __init__(
+        self, archive: Archive, contents: Contents, images: list[Image], runtime: Runtime, on_bytes: OnBytes,
+        on_need: OnBytes,
+    ) -> None:  # fmt: skip
+        self._archive, self._contents, self._images, self._runtime = archive, contents, images, runtime
+        self._on_bytes, self._on_need = on_bytes, on_need
+        self.tally = Taken(len(images))
+
+    def run(self) -> Taken:
+        """Until every image is there. Raises NoRuntime, DiskFull, BadBundle, Incomplete."""
+        there = self._runtime.there()
+        missing = [image for image in self._images if not _is_there(image, there)]
+        self.tally.there = len(self._images) - len(missing)
+        kept = frozenset(self._runtime.kept())
+        needed = self._needed(missing, kept)
+        self._check_room(missing, sum(needed.values()))
+        self._on_need(sum(needed.values()))
+        for group in [[image] for image in missing] if self._runtime.one_by_one else [missing] if missing else []:
+            self._send(group, needed)
+        self._prove()
+        return self.tally
+
+    def _needed(self, missing: list[Image], kept: frozenset[str]) -> dict[str, int]:
+        """Blobs to be sent. Raises Incomplete where one is not here."""
+        found = {digest: size for image in missing for digest, size in image.blobs.items() if digest not in kept}
+        for image in missing:
+            for digest in image.blobs:
+                if digest in found and blob_name(digest) not in self._archive.entries:
+                    raise self._lacking(image, digest)
+        return found
+
+    def _lacking(self, image: Image, digest: str) -> Incomplete:
+        why, remedy = f"version {self._contents.since} has it", "Load that bundle first, or a whole one."
+        if blob_name(digest) in self._archive.absent:
+            why, remedy = "it is in a volume that is not here", "Name all volumes of the bundle."
+        what = f"A blob of {image.item.name} is neither there nor in this bundle."
+        return Incomplete(what, where=digest, why=why, remedy=remedy)
+
+    def _check_room(self, missing: list[Image], sending: int) -> None:
+        """What is sent, and what becomes of it: shared layers are counted in each image, so this is the most."""
+        room = self._runtime.room()
+        unpacked = sum(image.item.unpacked for image in missing)
+        if self._contents.unpacked:
+            unpacked = min(unpacked, self._contents.unpacked)
+        if room and room[1] < sending + unpacked:
+            raise DiskFull(
+                "There is not enough room for the images.", where=str(room[0]),
+                why=f"{sending + unpacked:,} bytes are needed, packed and unpacked, {room[1]:,} are free",
+                remedy="Make room: images that nothing uses can go.",
+            )  # fmt: skip
+
+    def _send(self, images: list[Image], needed: dict[str, int]) -> None:
+        """Their blobs are taken out of `needed`: a layer that images share is sent once."""
+        blobs = {digest: needed[digest] for image in images for digest in image.blobs if digest in needed}
+        if self._runtime.one_by_one:
+            for digest in blobs:
+                del needed[digest]
+        _piped(lambda file: self._write(file, images, blobs), self._runtime.take)
+
+    def _write(self, file: int, images: list[Image], blobs: dict[str, int]) -> None:
+        shape = Plain()
+        for name, content in _small(images).items():
+            write_entry(file, shape, Entry(name, len(content)), [memoryview(content)], 0)
+        for digest, size in blobs.items():
+            write_entry(file, shape, Entry(blob_name(digest), size), self._told(digest, size), 0)
+        write_end(file, shape)
+
+    def _told(self, digest: str, size: int) -> Iterator[memoryview]:
+        name = blob_name(digest)
+        blob = Blob(digest, size, lambda first=0: self._archive.read(name, first))
+        for piece in checked(blob, f"{self._archive.path}: {name}"):
+            yield piece
+            self.tally.sent += len(piece)
+            self._on_bytes(len(piece))
+
+    def _prove(self) -> None:
+        there = self._runtime.there()
+        missing = [image.name for image in self._images if not _is_there(image, there)]
+        if missing:
+            raise Incomplete(
+                "The runtime does not have everything.", why=", ".join(missing), remedy="Run the same command again."
+            )
+
+
+def _is_there(image: Image, there: Mapping[str, Collection[str]]) -> bool:
+    return not image.digests.isdisjoint(there.get(image.name, ()))
+
+
+def _small(images: Iterable[Image]) -> dict[str, bytes]:
+    """What a runtime reads a layout by, and the manifests."""
+    images = list(images)
+    documents = {document.digest: document.content for image in images for document in image.documents}
+    return {
+        "oci-layout": _LAYOUT,
+        "index.json": index_of(tuple(_named(image) for image in images)),
+        "manifest.json": encoded([_saved(image) for image in images]),
+        **{blob_name(digest): content for digest, content in documents.items()},
+    }
+
+
+def _named(image: Image) -> Any:
+    notes = {REF_NAME: image.name, CONTAINERD_NAME: image.name}
+    return msgspec.structs.replace(image.documents[0].descriptor(), annotations=notes)
+
+
+def _saved(image: Image) -> dict[str, Any]:
+    """As `docker load` finds it."""
+    config, *layers = (blob_name(child.digest) for child in image.manifest.children)
+    return {"Config": config, "RepoTags": [image.name.partition("@")[0]], "Layers": layers}
+
+
+def _piped(write: Callable[[int], None], take: Callable[[int], None]) -> None:
+    """What one writes the other takes. The writer's error is the cause, where both fail."""
+    source, into = os.pipe()
+    failed: SenseiError | None = None
+    with ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(_written, write, into)
+        try:
+            take(source)
+        except SenseiError as error:
+            failed = error
+        finally:
+            # Whoever still writes is told so.
+            os.close(source)
+        with suppress(BrokenPipeError):
+            writing.result()
+    if failed:
+        raise failed
+
+
+def _written(write: Callable[[int], None], into: int) -> None:
+    try:
+        write(into)
+    finally:
+        os.close(into)

@@ -1,0 +1,79 @@
+"""`sensei bundle load --to containerd|docker`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensei_tui.cli.bundle import sealed
+from sensei_tui.cli.output import emit, note
+
+if TYPE_CHECKING:
+    from sensei_tui.bundle.opened import Bundle
+    from sensei_tui.bundle.runtimes import Runtime, Taken
+
+TARGETS = ("containerd", "docker")
+
+
+def load_to(
+    target: str, files: tuple[Path, ...], named: str, address: str, namespace: str, keys: Path | None,
+    allow_unsigned: bool, output: str,
+) -> None:  # fmt: skip
+    """Images into a runtime of this machine, and proven to be there. `named`: HOST[/PREFIX] of their names there."""
+    from sensei_tui.bundle.opened import Bundle
+
+    bundle = Bundle.open(*files)
+    sealed(bundle, keys, allow_unsigned=allow_unsigned)
+    began, runtime = time.monotonic(), _runtime(target, address, namespace)
+    tally = _transfer(bundle, runtime, named)
+    seconds = round(time.monotonic() - began, 1)
+    answer = {
+        "to": target,
+        "images": tally.images,
+        "imagesThere": tally.there,
+        "sentBytes": tally.sent,
+        "seconds": seconds,
+    }
+    emit(answer, _told(tally, target, seconds), output)
+
+
+def _runtime(target: str, address: str, namespace: str) -> Runtime:
+    if target == "containerd":
+        from sensei_tui.bundle.into_containerd import Containerd
+
+        return Containerd(address, namespace)
+    from sensei_tui.bundle.into_engine import TOLD, Engine
+
+    note(f"warn: {TOLD}")
+    return Engine()
+
+
+def _transfer(bundle: Bundle, runtime: Runtime, named: str) -> Taken:
+    from sensei_tui.base.text import bytes_si
+    from sensei_tui.bundle.runtimes import Transfer, check_platform, images_of
+    from sensei_tui.cli.meter import Meter
+    from sensei_tui.registry.reference import Place
+
+    check_platform(bundle.contents, runtime.architecture)
+    place = Place.parse(named) if named else None
+    images = images_of(bundle.contents, bundle.documents, runtime.architecture, place)
+    meter = Meter("load")
+
+    def needed(size: int) -> None:
+        note(f"{bytes_si(size)} are to be sent")
+        meter.set(0, size)
+
+    try:
+        return Transfer(bundle.archive, bundle.contents, images, runtime, meter.add, needed).run()
+    finally:
+        meter.end()
+
+
+def _told(tally: Taken, target: str, seconds: float) -> str:
+    from sensei_tui.base import clock
+    from sensei_tui.base.text import bytes_si, plural
+
+    where = "this node's containerd" if target == "containerd" else "the Docker engine"
+    sent = f"{bytes_si(tally.sent)} sent, {plural(tally.there, 'image was', 'images were')} there"
+    return f"{plural(tally.images, 'image')} proven to be in {where}: {sent}, in {clock.duration(seconds)}"

@@ -1,0 +1,242 @@
+"""Bundles into a real containerd and into real Docker engines: every image by its digest, and nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
+from sensei_tui.bundle import runtimes
+from sensei_tui.bundle.contents import blob_name
+from sensei_tui.bundle.into_containerd import Containerd
+from sensei_tui.bundle.inventory import known_by
+from sensei_tui.bundle.opened import Bundle
+from sensei_tui.cli.bundle import bundle as command
+from sensei_tui.registry.reference import Place, Reference
+from tests.bundle.images import LayoutMaker
+from tests.bundle.samples import API, NAMES, TOOL, WEB, bundle, layout
+from tests.bundle.test_engine import engine, kind  # noqa: F401
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="a container runtime needs root")
+pytestmark = root_only
+CONFIG = """version = 2
+root = "{0}/root"
+state = "{0}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+address = "{0}/sock"
+"""
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[str]:
+    """The socket of a containerd of its own."""
+    if shutil.which("containerd") is None or shutil.which("ctr") is None:
+        pytest.skip("containerd is not installed")
+    root = tmp_path / "node"
+    root.mkdir()
+    (root / "config.toml").write_text(CONFIG.format(root))
+    with (root / "log").open("w") as log:
+        process = subprocess.Popen(["containerd", "--config", root / "config.toml"], stdout=log, stderr=log)
+    try:
+        until = time.monotonic() + 30
+        while subprocess.run(["ctr", "-a", root / "sock", "version"], capture_output=True).returncode:
+            if process.poll() is not None or time.monotonic() > until:
+                pytest.skip("containerd does not start here")
+            time.sleep(0.1)
+        yield str(root / "sock")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def load(path: Path | str, node: str, *more: str) -> Result:
+    arguments = ["load", str(path), "--to", "containerd", "--address", node, "--allow-unsigned", *more]
+    return CliRunner().invoke(command, arguments)
+
+
+def failed(path: Path, node: str, *more: str) -> tuple[ExitCode, str]:
+    """How it ends, and what is told."""
+    error = load(path, node, *more).exception
+    assert isinstance(error, SenseiError), error
+    return error.exit_code, f"{error.what} {error.where} {error.why} {error.remedy}"
+
+
+def images(node: str) -> dict[str, str]:
+    """Name -> digest, of what containerd calls complete."""
+    done = subprocess.run(["ctr", "-a", node, "-n", "k8s.io", "images", "check"], capture_output=True, text=True)
+    rows = [line.split() for line in done.stdout.splitlines()[1:]]
+    return {row[0]: row[2] for row in rows if row[3] == "complete"}
+
+
+def wanted(path: Path, place: str = "") -> dict[str, str]:
+    items = Bundle.open(path).contents.items
+    where = Place.parse(place) if place else None
+    return {str(where.move(Reference.parse(item.name))) if where else item.name: item.digest
+            for item in items if item.kind == "image"}  # fmt: skip
+
+
+def test_containerd_has_every_image_by_its_digest_and_the_second_time_nothing_is_sent(
+    tmp_path: Path, node: str
+) -> None:
+    path = bundle(tmp_path)
+    done = load(path, node)
+    assert done.exit_code == 0, done.output
+    assert "3 images proven to be in this node's containerd" in done.output
+    assert images(node) == wanted(path)
+    again = json.loads(CliRunner().invoke(command, ["load", str(path), "--to", "containerd", "--address", node,
+                                                    "--allow-unsigned", "-o", "json"]).stdout)  # fmt: skip
+    assert (again["images"], again["imagesThere"], again["sentBytes"]) == (3, 3, 0)
+
+
+def test_shared_layers_are_sent_once_and_those_of_others_not_at_all(tmp_path: Path, node: str) -> None:
+    source = layout(tmp_path / "layout")
+    (tmp_path / "first").mkdir()
+    assert load(bundle(tmp_path / "first", source=source, names=(API,)), node).exit_code == 0
+    path = bundle(tmp_path, source=source)
+    sent = json.loads(load(path, node, "-o", "json").stdout)["sentBytes"]
+    opened = Bundle.open(path)
+    found = {image.name: image for image in runtimes.images_of(opened.contents, opened.documents, "amd64", None)}
+    rest = (found[WEB].blobs | found[TOOL].blobs).items() - found[API].blobs.items()
+    assert sent == sum(size for _, size in rest)
+    assert images(node) == wanted(path)
+
+
+def test_under_the_names_that_pods_use(tmp_path: Path, node: str) -> None:
+    path = bundle(tmp_path)
+    assert load(path, node, "--as", "registry.lan:5000/sensei").exit_code == 0
+    assert images(node) == wanted(path, "registry.lan:5000/sensei")
+
+
+def test_an_index_brings_this_machines_platform_alone(tmp_path: Path, node: str) -> None:
+    path = bundle(tmp_path, names=(TOOL,), platforms=("linux/amd64", "linux/arm64"))
+    opened = Bundle.open(path)
+    own = runtimes.images_of(opened.contents, opened.documents, runtimes.this_architecture(), None)
+    sent = {digest for image in own for digest in image.blobs}
+    assert load(path, node).exit_code == 0
+    held = subprocess.run(["ctr", "-a", node, "-n", "k8s.io", "content", "ls", "-q"], capture_output=True, text=True)
+    carried = {digest for digest in opened.archive.entries if digest.startswith("blobs/")}
+    assert sent <= set(held.stdout.split())
+    assert {blob_name(digest) for digest in sent | opened.documents.keys()} < carried, "the other platform's stayed"
+    other = next(child for child in opened.documents[own[0].item.digest].children if "arm" in str(child.platform))
+    assert not {item.digest for item in opened.documents[other.digest].children} & set(held.stdout.split())
+
+
+def test_a_damaged_bundle_is_never_called_loaded(tmp_path: Path, node: str) -> None:
+    path = bundle(tmp_path)
+    good, archive = path.read_bytes(), Bundle.open(path).archive
+    sizes = {name: entry.size for name, entry in archive.entries.items() if name.startswith("blobs/")}
+    largest = archive.entries[max(sizes, key=lambda name: sizes[name])]
+    spoiled = bytearray(good)
+    spoiled[largest.offset + 2_000] ^= 1
+    path.write_bytes(spoiled)
+    code, told = failed(path, node)
+    assert code == ExitCode.FINDING
+    assert largest.name in told
+    assert images(node).items() < wanted(path).items()
+    path.write_bytes(good)
+    assert load(path, node).exit_code == 0
+    assert images(node) == wanted(path)
+
+
+def test_killed_at_any_moment_it_goes_on(tmp_path: Path, node: str) -> None:
+    made = LayoutMaker(tmp_path / "layout", 7)
+    for name in NAMES:
+        made.name(made.manifest([made.layer(3_000_000), made.layer(2_000_000)]), name)
+    path = bundle(tmp_path, source=made.done())
+    arguments = ["-m", "sensei_tui", "bundle", "load", str(path), "--to", "containerd", "--address", node]
+    for number in range(6):
+        process = subprocess.Popen([sys.executable, *arguments, "--allow-unsigned"], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)  # fmt: skip
+        time.sleep(random.Random(number).uniform(0.3, 0.9))
+        process.kill()
+        process.wait()
+        assert images(node).items() <= wanted(path).items(), "nothing half-loaded has a name"
+    assert load(path, node).exit_code == 0
+    assert images(node) == wanted(path)
+
+
+def test_a_difference_needs_what_it_leaves_out(tmp_path: Path, node: str) -> None:
+    source = layout(tmp_path / "layout")
+    (tmp_path / "old").mkdir()
+    old = bundle(tmp_path / "old", source=source, names=(API,))
+    new = bundle(tmp_path, source=source, names=(WEB,), since=known_by(old))
+    code, told = failed(new, node)
+    assert code == ExitCode.FINDING
+    assert "neither there nor in this bundle" in told
+    assert "Load that bundle first" in told
+    assert load(old, node).exit_code == 0
+    assert load(new, node).exit_code == 0
+    assert images(node) == wanted(old) | wanted(new)
+
+
+def test_room_is_counted_first(tmp_path: Path, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = bundle(tmp_path)
+    monkeypatch.setattr(Containerd, "room", lambda _: (Path("/var/lib/containerd"), 1_000))
+    code, told = failed(path, node)
+    assert code == ExitCode.REMOTE
+    assert "1,000 are free" in told
+    assert images(node) == {}
+
+
+def test_what_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = bundle(tmp_path)
+    code, told = failed(path, str(tmp_path / "none"))
+    assert code == ExitCode.REMOTE
+    assert "containerd does not answer" in told
+    assert str(tmp_path / "none") in told
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "ctr is not here" in failed(path, "any")[1]
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (["--to", "containerd", "--registry", "r.lan"], "--registry does not go with --to containerd"),
+    (["--to", "docker", "--address", "/sock"], "--address does not go with --to docker"),
+    (["--registry", "r.lan", "--as", "x.lan"], "--as is for --to"), (["--to", "containerd"], "Name the bundle"),
+])  # fmt: skip
+def test_options_that_do_not_go_together(options: list[str], said: str, tmp_path: Path) -> None:
+    files = [] if said == "Name the bundle" else [str(tmp_path)]
+    error = CliRunner().invoke(command, ["load", *files, *options]).exception
+    assert isinstance(error, UsageError)
+    assert said in error.what
+
+
+def test_another_processor_is_refused(tmp_path: Path, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = bundle(tmp_path)
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    code, told = failed(path, node)
+    assert code == ExitCode.FINDING
+    assert "this is linux/arm64, they are for linux/amd64" in told
+    assert images(node) == {}
+
+
+def test_an_engine_has_every_image_and_the_warning_is_said(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setenv("DOCKER_HOST", engine)
+    made = LayoutMaker(tmp_path / "layout", 9)
+    shared = made.layer(50_000)
+    for name in NAMES:
+        made.name(made.manifest([shared, made.layer(20_000)]), name)
+    path = bundle(tmp_path, source=made.done())
+    arguments = ["load", str(path), "--to", "docker", "--allow-unsigned", "--as", "docker.io/site"]
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 0, done.output
+    assert "gives images other digests" in done.output
+    assert "3 images proven to be in the Docker engine" in done.output
+    again = CliRunner().invoke(command, [*arguments, "-o", "json"])
+    assert json.loads(again.stdout)["sentBytes"] == 0
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
+    none = CliRunner().invoke(command, arguments).exception
+    assert isinstance(none, SenseiError)
+    assert none.what == "No Docker engine answers."
