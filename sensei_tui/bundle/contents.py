@@ -90,6 +90,10 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Version of the bundle that the site has: this one is a difference to it."""
     left: tuple[Left, ...] = ()
 
+    def is_for(self, platform: str) -> bool:
+        """Whether it has images for `linux/arm64`; those for `linux/arm64/v8` are."""
+        return any(item == platform or item.startswith(f"{platform}/") for item in self.platforms)
+
     @property
     def roots(self) -> tuple[tuple[str, str], ...]:
         """Digest and media type of everything from which the rest is reached."""

@@ -36,10 +36,15 @@ def allocated(path: Path) -> int:
         return 0
 
 
+def free_at(directory: Path) -> int:
+    """Bytes that are free there. Raises OSError."""
+    stats = os.statvfs(directory)
+    return stats.f_bavail * stats.f_frsize
+
+
 def check_room(part: Path, needed: int) -> None:
     """Raises DiskFull where the directory of `part` has fewer free bytes than are needed, OSError."""
-    stats = os.statvfs(part.parent)
-    free = stats.f_bavail * stats.f_frsize
+    free = free_at(part.parent)
     if free < needed:
         raise DiskFull(
             "There is not enough room for the bundle.", where=str(part.parent),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
+from sensei_tui.bundle.disk import free_at
 from sensei_tui.bundle.runtimes import NoRuntime, this_architecture
 
 ADDRESS: Final = "/run/containerd/containerd.sock"
@@ -48,8 +48,7 @@ class Containerd:
         root = Path(_ROOTS.get(self._address, ""))
         if not root.is_absolute() or not root.exists():
             return None
-        stats = os.statvfs(root)
-        return root, stats.f_bavail * stats.f_frsize
+        return root, free_at(root)
 
     def take(self, source: int) -> None:
         done = subprocess.run([*self._command, "images", "import", "-"], stdin=source, capture_output=True, text=True)

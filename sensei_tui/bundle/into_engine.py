@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from sensei_tui.bundle.disk import free_at
 from sensei_tui.bundle.runtimes import NoRuntime
 from sensei_tui.registry.reference import Reference
 
@@ -50,8 +51,7 @@ class Engine:
         local = os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
         if not local or not root.is_absolute() or not root.exists():
             return None
-        stats = os.statvfs(root)
-        return root, stats.f_bavail * stats.f_frsize
+        return root, free_at(root)
 
     def take(self, source: int) -> None:
         import docker

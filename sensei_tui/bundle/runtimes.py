@@ -127,7 +127,7 @@ def _for(item: Item, documents: Mapping[str, Document], wanted: str) -> tuple[Do
 
 def check_platform(contents: Contents, wanted: str) -> None:
     """Raises WrongPlatform where the bundle says that it has nothing for this architecture."""
-    if not any(item == f"linux/{wanted}" or item.startswith(f"linux/{wanted}/") for item in contents.platforms):
+    if not contents.is_for(f"linux/{wanted}"):
         raise WrongPlatform(
             "The bundle's images do not run here.",
             why=f"this is linux/{wanted}, they are for {', '.join(contents.platforms)}",

@@ -75,7 +75,7 @@ def doubts_of_nodes(contents: Contents, nodes: Iterable[Node], where: str) -> li
     """A sentence where some nodes have a processor for which there are no images. Raises WrongBundle where all have."""
     names = {node.metadata.name: f"linux/{node.status.node_info.architecture}" for node in nodes
              if node.status.node_info.architecture}  # fmt: skip
-    strange = {name: platform for name, platform in names.items() if not _is_carried(platform, contents.platforms)}
+    strange = {name: platform for name, platform in names.items() if not contents.is_for(platform)}
     if not strange:
         return []
     kinds, carried = ", ".join(sorted({*strange.values()})), ", ".join(contents.platforms)
@@ -96,8 +96,3 @@ def doubts_of_room(contents: Contents, nodes: Iterable[Node]) -> list[str]:
     if not most or images < most:
         return []
     return [f"unpacked, the images have {bytes_si(images)}; the largest node keeps {bytes_si(most)} for such"]
-
-
-def _is_carried(platform: str, carried: tuple[str, ...]) -> bool:
-    """`linux/arm64` is also what `linux/arm64/v8` is for."""
-    return any(item == platform or item.startswith(f"{platform}/") for item in carried)
