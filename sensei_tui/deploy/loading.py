@@ -32,7 +32,6 @@ from sensei_tui.registry.reference import Place, Reference
 from sensei_tui.runs.context import StepContext
 from sensei_tui.runs.model import Plan, PlannedStep
 from sensei_tui.site.site import Site
-from sensei_tui.site.target import target_name
 
 KIND = "load"
 RATE = 100_000_000
@@ -53,8 +52,7 @@ class ImagesMissing(SenseiError):
 
 def plan_load(site: Site, *, timeout: float = TIMEOUT) -> Plan:
     """The site's bundle into its registry. Raises NoBundle, BadBundle, UsageError where the site names neither."""
-    target = target_name(site)
-    found = bundle_of(site)
+    found, target = bundle_of(site), str(place_of(site))
     steps = bundle_steps(site, target)
     changes = (f"{plural(len(found.contents.items), 'image or artifact', 'images and artifacts')} in {place_of(site)}",)
     return Plan(

@@ -22,6 +22,7 @@ from sensei_tui.helm.loglines import LogLine
 from sensei_tui.runs.model import Plan
 from sensei_tui.site.site import Site
 from sensei_tui.site.target import target_of
+from sensei_tui.site.values import load_values
 
 
 class World:
@@ -72,8 +73,9 @@ class World:
 
     @cached_property
     def pulled(self) -> tuple[Pulled, ...]:
-        """What the charts pull with the site's values: both are rendered, once for all steps. Raises HelmError."""
-        return needed(self.prepared.values.tree, self.site)
+        """What the charts pull with the site's values: both are rendered, once for all steps, and without secrets: a
+        load needs none. Raises UsageError, HelmError."""
+        return needed(load_values(self.site).tree, self.site)
 
     @cached_property
     def cluster(self) -> Cluster:

@@ -59,6 +59,7 @@ class BundleScreen(FilterMixin, SenseiScreen):
 
     def redraw(self) -> None:
         view = self.session.bundle
+        self.offer_keys()
         self.tell("Bundle", *title(view), right=self.session.verifying)
         self.query_one("#bundle-head", Text).tell(head(view, self.session.verified, self.size.width))
         self.query_one("#items", Rows).set_rows(item_rows(view))

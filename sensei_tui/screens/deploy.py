@@ -215,8 +215,10 @@ def next_kind(session: Session) -> str:
 
 
 def require_cluster(session: Session) -> None:
-    """A plan can be made without a cluster, not started. Raises SenseiError."""
-    if session.target is None:
+    """A plan can be made without a cluster, not started, unless it touches none. Raises SenseiError."""
+    from sensei_tui.deploy.start import WITHOUT_CLUSTER
+
+    if session.target is None and not (session.plan and session.plan.kind in WITHOUT_CLUSTER):
         raise SenseiError("No cluster is configured.", remedy="Press Esc, then K or r.")
 
 
