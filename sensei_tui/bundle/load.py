@@ -329,4 +329,4 @@ def reread(
 
 def need(tally: Tally) -> str:
     """What a load will send, and so what room the registry needs for it."""
-    return f"{bytes_si(tally.needed)} are to be sent and need room in the registry; {bytes_si(tally.there)} are there"
+    return f"{bytes_si(tally.needed)} to send, for which the registry needs room; {bytes_si(tally.there)} are there"

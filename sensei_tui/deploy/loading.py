@@ -205,10 +205,11 @@ class _Told:
 
     def __call__(self, tally: Tally) -> None:
         with self._lock:
-            self._bytes.set(tally.done, tally.total)
-            if clock.monotonic() >= self._next or tally.done == tally.total:
+            # What was there already came at no rate at all.
+            self._bytes.set(tally.sent, tally.total - tally.there)
+            if clock.monotonic() >= self._next or not tally.needed:
                 self._next = clock.monotonic() + TOLD_EVERY
-                self._context.progress(tally.done, tally.total, "bytes", self._bytes.text())
+                self._context.progress(tally.sent, tally.total - tally.there, "bytes", self._bytes.text())
 
 
 @dataclass

@@ -207,6 +207,7 @@ def _run_head(run: RunView) -> list[Line]:
     # `step 1`, not `1`: that is an answer.
     steps = [line(f" step {number + 1:<3}", *screen.step_cells(run, number)[1:]) for number in range(len(run.steps))]
     over = run.state is RunState.DONE or run.state in screen.UNFINISHED
-    share = screen.progress(run, 0) if over else line(screen.share(run))
+    told = f", {text}" if (text := screen.byte_text(run)) else ""
+    share = screen.progress(run, 0) if over else line(f"{screen.share(run)}{told}")
     waiting = [line(f"Not ready yet ({len(run.waiting)})")] if run.waiting else []
     return [*steps, share, *waiting]

@@ -7,7 +7,10 @@ from typing import Any
 from sensei_tui.base import clock
 from sensei_tui.base.text import one_line
 from sensei_tui.runs.model import Event, Plan, RunState
-from sensei_tui.runs.view import RunView, sentence
+from sensei_tui.runs.view import RunView, between, sentence
+
+EVERY = 15.0
+"""Seconds between two lines about bytes."""
 
 
 class RunLines:
@@ -18,6 +21,8 @@ class RunLines:
         self._number = {step.id: number for number, step in enumerate(plan.steps, 1)}
         self._title = {step.id: step.title for step in plan.steps}
         self._waiting: dict[str, str] = {}
+        self._told = ""
+        """When the running step began, or a line said how far its bytes are."""
 
     def event(self, event: Event, view: RunView) -> list[str]:
         """The lines of one event, each with its time; `view` has taken the event in."""
@@ -29,8 +34,10 @@ class RunLines:
             again = " goes on" if data.get("resumed") else " starts"
             return [f"Run {view.id}{again}: {self._plan.kind} {self._plan.version} on {self._plan.target}"]
         if event.type == "step.started":
-            self._waiting = {}
+            self._waiting, self._told = {}, event.at
             return [self._step(event.step, "..  ")]
+        if event.type == "step.progress":
+            return self._bytes(event)
         if event.type == "step.finished":
             detail = f"  {data.get('detail')}" if data.get("detail") else ""
             word = f"{data.get('state', ''):<4}"
@@ -47,6 +54,13 @@ class RunLines:
 
     def _step(self, step: str, word: str) -> str:
         return f"[{self._number.get(step, 0):>2}/{len(self._number)}] {word} {self._title.get(step, step)}"
+
+    def _bytes(self, event: Event) -> list[str]:
+        """How far a load is, now and then."""
+        if event.data.get("unit") != "bytes" or between(self._told, event.at) < EVERY:
+            return []
+        self._told = event.at
+        return [f"         {event.data.get('text', '')}"]
 
     def _not_ready(self, view: RunView) -> list[str]:
         """Only what is new: an object, or its reason."""

@@ -29,6 +29,8 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     progress: float = 0
     """0..1, of a step that says how far it is."""
+    unit: str = ""
+    """Of what; `bytes` come evenly."""
     text: str = ""
     """What it is at, in words."""
     error: dict[str, Any] = {}
@@ -106,10 +108,10 @@ def reduce(view: RunView, events: Iterable[Event], *, alive: bool = True) -> Run
 def _take(view: RunView, event: Event) -> RunView:
     handler = _HANDLERS.get(event.type)
     view = handler(view, event) if handler else view
-    return msgspec.structs.replace(view, seq=event.seq, seconds=view.earlier + _between(view.attempt, event.at))
+    return msgspec.structs.replace(view, seq=event.seq, seconds=view.earlier + between(view.attempt, event.at))
 
 
-def _between(start: str, end: str) -> float:
+def between(start: str, end: str) -> float:
     if not start or not end:
         return 0.0
     return max(0.0, (clock.parse(end) - clock.parse(start)).total_seconds())
@@ -159,7 +161,7 @@ def _step(view: RunView, event: Event, **changes: Any) -> RunView:
 
 
 def _step_started(view: RunView, event: Event) -> RunView:
-    fresh = {"progress": 0, "text": "", "error": {}, "detail": "", "seconds": 0}
+    fresh = {"progress": 0, "unit": "", "text": "", "error": {}, "detail": "", "seconds": 0}
     view = _step(view, event, state=StepState.RUNNING, started=event.at, **fresh)
     return msgspec.structs.replace(view, waiting=())
 
@@ -177,7 +179,8 @@ def _step_finished(view: RunView, event: Event) -> RunView:
 def _step_progress(view: RunView, event: Event) -> RunView:
     total = float(event.data.get("total", 0))
     progress = min(1.0, float(event.data.get("done", 0)) / total) if total else 0.0
-    return _step(view, event, progress=progress, text=str(event.data.get("text", "")))
+    unit, text = str(event.data.get("unit", "")), str(event.data.get("text", ""))
+    return _step(view, event, progress=progress, unit=unit, text=text)
 
 
 def _waiting(view: RunView, event: Event) -> RunView:
@@ -222,14 +225,22 @@ def _progress(view: RunView) -> tuple[float, float | None]:
     done = sum(step.weight * (1.0 if step.over else step.progress) for step in view.steps)
     if not total:
         return 0.0, None
-    left = total - done
+    left: float | None = total - done
     running = view.step
-    if running and running.state is StepState.RUNNING and not running.progress:
-        spent = view.earlier + _between(view.attempt, running.started)
-        overrun = view.seconds - spent > running.weight
-        left = left - max(0.0, view.seconds - spent)
-        return done / total, None if overrun else left
+    if running and running.state is StepState.RUNNING:
+        spent = view.seconds - view.earlier - between(view.attempt, running.started)
+        left = _left_of(running, spent, total - done)
     return done / total, left
+
+
+def _left_of(running: StepView, spent: float, left: float) -> float | None:
+    """Seconds left of the run, by what the running step has taken; None where it takes longer than was expected."""
+    if running.unit == "bytes" and running.progress > 0:
+        # As fast as until now.
+        return left - running.weight * (1 - running.progress) + spent * (1 / running.progress - 1)
+    if not running.progress:
+        return None if spent > running.weight else left - max(0.0, spent)
+    return left
 
 
 def sentence(item: NotReady) -> str:

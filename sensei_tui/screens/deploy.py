@@ -282,7 +282,7 @@ def run_head(run: RunView, width: int) -> list[Line]:
     half = -(-len(run.steps) // columns)
     rows = [line(" ", *[piece for column in range(columns) for piece in step_cells(run, number + column * half)])
             for number in range(half)]  # fmt: skip
-    return [line(""), *rows, progress(run, width), line("")]
+    return [line(""), *rows, progress(run, width), line(span(f" {byte_text(run)}", "dim"))]
 
 
 def step_cells(run: RunView, index: int) -> tuple[tuple[str, str], ...]:
@@ -303,6 +303,11 @@ def progress(run: RunView, width: int) -> Line:
     if run.state in UNFINISHED:
         return line(span(f" {failure(run)}", "fail"))
     return line(" ", span(meter(run.fraction, min(52, width - 28)), "strong"), f" {share(run)}")
+
+
+def byte_text(run: RunView) -> str:
+    """`1.3 GB of 2.9 GB, 312 MB/s, 5s left`, while bytes are sent."""
+    return run.step.text if run.state in GOING and run.step and run.step.unit == "bytes" else ""
 
 
 def share(run: RunView) -> str:

@@ -119,7 +119,7 @@ def test_what_room_is_needed_is_told_before_anything_is_sent(path: Path, narrow:
         for _ in range(2):
             Loader(archive, contents, found, registry, lambda _: None, on_need=tell).run()
     rest = sum(blobs.values()) - blobs[digest]
-    text = f"{bytes_si(rest)} are to be sent and need room in the registry; {bytes_si(blobs[digest])} are there"
+    text = f"{bytes_si(rest)} to send, for which the registry needs room; {bytes_si(blobs[digest])} are there"
     assert told == [(rest, blobs[digest], text, []), (0, 0, need(Tally()), [*narrow.sent])]
 
 

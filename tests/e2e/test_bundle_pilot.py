@@ -46,4 +46,4 @@ async def test_from_no_bundle_to_a_loaded_one_without_a_cluster(site: SiteUnderT
             await shown(pilot, "run 0001", "Done in", seconds=60)
         await until(pilot, lambda: site.run().view().state is RunState.DONE)
         said = site.run().journal.read_text()
-        assert "are to be sent and need room in the registry; 0 B are there" in said
+        assert "to send, for which the registry needs room; 0 B are there" in said

@@ -8,6 +8,7 @@ from sensei_tui.base import clock
 from sensei_tui.base.redaction import Redactor
 from sensei_tui.health.model import NotReady
 from sensei_tui.runs.journal import JournalWriter, read_events
+from sensei_tui.runs.lines import RunLines
 from sensei_tui.runs.model import RunState, StepState
 from sensei_tui.runs.view import LOG_LINES, RunView, first_view, reduce
 from tests.unit.runs.helpers import plan_of
@@ -106,3 +107,29 @@ def test_expected_time_is_unknown_once_a_step_overruns(tmp_path: Path, journal: 
     for _ in range(3):
         journal.write("log", "touch-a", source="helm", text="still at it")
     assert seen(tmp_path, "touch-a", "touch-b").eta is None
+
+
+def test_bytes_go_on_as_fast_as_until_now(tmp_path: Path, journal: JournalWriter) -> None:
+    """Whatever the plan has guessed: here two seconds a step, and a tenth is done after four."""
+    journal.write("run.started", kind="load", actor={}, resumed=False)
+    journal.write("step.started", "touch-a", inputs="1")
+    for _ in range(3):
+        journal.write("step.progress", "touch-a", done=100, total=1_000, unit="bytes", text="100 B of 1 kB")
+    view = seen(tmp_path, "touch-a", "touch-b")
+    assert (view.steps[0].unit, view.steps[0].text) == ("bytes", "100 B of 1 kB")
+    assert view.eta == pytest.approx(3 / 0.1 - 3 + 2, abs=0.1)
+
+
+def test_how_far_bytes_are_is_a_line_now_and_then(tmp_path: Path, journal: JournalWriter) -> None:
+    journal.write("run.started", kind="load", actor={}, resumed=False)
+    journal.write("step.started", "touch-a", inputs="1")
+    for number in range(40):
+        journal.write("step.progress", "touch-a", done=number, total=40, unit="bytes", text=f"{number} B of 40 B")
+        journal.write("step.progress", "touch-a", done=number, total=40, unit="checks", text="of no interest")
+    lines, plan = [], plan_of("touch-a")
+    printer, view = RunLines(plan), first_view("0001", plan)
+    for event in read_events(tmp_path / "journal.jsonl"):
+        view = reduce(view, [event])
+        lines += printer.event(event, view)
+    told = [line[8:].strip() for line in lines[2:]]
+    assert told == ["7 B of 40 B", "15 B of 40 B", "23 B of 40 B", "31 B of 40 B", "39 B of 40 B"]
