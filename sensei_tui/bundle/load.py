@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event, Lock
@@ -23,6 +23,12 @@ from sensei_tui.registry.uploads import CHUNK
 
 AT_ONCE = 4
 """Blobs in flight: two keep a registry of two cores busy, and nothing gains beyond four (docs/benchmarks.md)."""
+
+
+REMOVE = (
+    "Have the blob removed from the registry's storage (docker-registry: blobs/sha256/XX/HEX), for it keeps what it "
+    "has; then load again."
+)
 
 
 class Incomplete(SenseiError):
@@ -47,7 +53,7 @@ class Tally:
     """What was done; read at any time. Bytes count blobs once, however many images share them."""
 
     total: int = 0
-    """Bytes that have to be looked at: of all blobs of images that are not there whole."""
+    """Bytes of all blobs, but for those in volumes that are not here."""
     sent: int = 0
     there: int = 0
     """Bytes that the registry had."""
@@ -75,9 +81,9 @@ class _Work:
     size: int
     repositories: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
-    """Those of images that are there whole: from them it can be taken over."""
-    held: str = ""
-    """A repository that has it."""
+    """Where the bundle before had it: from there it can be taken over."""
+    there: set[str] = field(default_factory=set)
+    """Repositories that have it."""
 
 
 class Stopped(SenseiError):
@@ -111,16 +117,19 @@ class Loader:
     def run(self) -> Tally:
         """Blobs, then manifests, then names. Raises RegistryError, BadBundle, Incomplete, Stopped.
 
-        Of volumes, only images whose blobs are all there get their names; see `lacking`.
+        A name alone proves nothing: every blob is asked for, of images that are there too. Of volumes, only images
+        whose blobs are all there get their names; see `lacking`.
         """
         targets = [target_of(item, self._registry.place) for item in self._contents.items]
-        missing = [target for target in targets if not self._is_there(target)]
+        named = [target for target in targets if self._is_there(target)]
+        work = self._work(targets)
+        self.tally.total = sum(item.size for item in work.values())
+        self._each(work.values(), self._look)
+        self._count(work.values())
+        missing = [target for target in targets if target not in named or not self._has_all(target, work)]
         self.tally.images, self.tally.images_there = len(targets), len(targets) - len(missing)
-        work = self._work(missing, [target for target in targets if target not in missing])
-        self.tally.total = sum(item.size for item in work)
-        self._each(work, self._look)
         self._on_need(self.tally)
-        self._each(work, self._bring)
+        self._each(work.values(), self._bring)
         for target in missing:
             self._check()
             if self._is_whole(target):
@@ -136,22 +145,39 @@ class Loader:
         self._check()
         return self._registry.has_manifest(target.repository, target.version) == target.item.digest
 
-    def _work(self, missing: list[Target], whole: list[Target]) -> list[_Work]:
+    def _has_all(self, target: Target, work: Mapping[str, _Work]) -> bool:
+        return all(target.repository in work[digest].there for digest in self._below(target))
+
+    def _count(self, work: Iterable[_Work]) -> None:
+        """What is neither here nor there. Raises Incomplete where the registry lacks what the bundle leaves out."""
+        gone = [item for item in work if not item.there and blob_name(item.digest) not in self._archive.entries]
+        self.lacking = {item.digest for item in gone if blob_name(item.digest) in self._archive.absent}
+        self.tally.total -= sum(item.size for item in gone if item.digest in self.lacking)
+        if left := [item for item in gone if item.digest not in self.lacking]:
+            raise self._base_missing(left)
+
+    def _base_missing(self, left: list[_Work]) -> Incomplete:
+        since, more = self._contents.since, f" and {len(left) - 1} more" if len(left) > 1 else ""
+        return Incomplete(
+            "The registry lacks what this bundle leaves out.",
+            where=f"{self._registry.place.host}/{left[0].repositories[0]}",
+            why=f"{left[0].digest}{more}: of the bundle of version {since}",
+            remedy=f"Load the bundle of version {since} first, into the same place, or a whole one.",
+        )  # fmt: skip
+
+    def _work(self, targets: Iterable[Target]) -> dict[str, _Work]:
         """Large ones first, so that none is left alone at the end; the others as they lie in the archive."""
         found: dict[str, _Work] = {}
-        for target in missing:
+        for target in targets:
             for digest in self._below(target):
                 work = found.setdefault(digest, _Work(digest, self._size(digest)))
                 if target.repository not in work.repositories:
                     work.repositories.append(target.repository)
-        for target in whole:
-            for digest in self._below(target):
-                if digest in found and target.repository not in found[digest].others:
-                    found[digest].others.append(target.repository)
         for item in self._contents.left:
             if item.name and item.digest in found:
                 found[item.digest].others.append(self._registry.place.move(Reference.parse(item.name)).path)
-        return sorted(found.values(), key=lambda item: (-item.size if item.size > CHUNK else 0, item.digest))
+        order = sorted(found.values(), key=lambda item: (-item.size if item.size > CHUNK else 0, item.digest))
+        return {item.digest: item for item in order}
 
     def _below(self, target: Target) -> list[str]:
         """Blobs of a target, and of what is told about it, that are no manifests."""
@@ -172,53 +198,66 @@ class Loader:
 
     # Blobs.
 
-    def _each(self, work: list[_Work], does: Callable[[_Work], None]) -> None:
-        """For all of them, some at once; the first failure ends it."""
+    def _each(self, work: Iterable[_Work], does: Callable[[_Work], None]) -> None:
+        """For all of them, some at once; the first failure ends it, and Ctrl-C ends it at once."""
         with ThreadPoolExecutor(self._at_once) as pool:
             futures = [pool.submit(does, item) for item in work]
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            except BaseException:
+                self._end(futures)
+                self._registry.close()
+                raise
             failed = [future for future in done if future.exception()]
             if failed:
-                self.stop.set()
-                for future in futures:
-                    future.cancel()
+                self._end(futures)
         _raise_first(failed)
 
+    def _end(self, futures: Iterable[Future[None]]) -> None:
+        self.stop.set()
+        for future in futures:
+            future.cancel()
+
     def _look(self, work: _Work) -> None:
+        """In every repository: one that has it may have lost it elsewhere."""
+        for name in work.repositories:
+            self._look_in(work, name)
+        for name in work.others:
+            if not work.there:
+                self._look_in(work, name)
+        if work.there:
+            self._tell(there=work.size)
+
+    def _look_in(self, work: _Work, name: str) -> None:
+        """Of another size it is as good as not there: a disk was full, or is damaged."""
         self._check()
-        for name in (*work.repositories, *work.others):
-            if self._registry.has_blob(name, work.digest) is not None:
-                work.held = name
-                self._tell(there=work.size)
-                return
+        if self._registry.has_blob(name, work.digest) == work.size:
+            work.there.add(name)
 
     def _bring(self, work: _Work) -> None:
         self._check()
-        if not work.held and blob_name(work.digest) in self._archive.absent:
-            self.lacking.add(work.digest)
+        if work.digest in self.lacking:
             return
-        if not work.held:
-            work.held = work.repositories[0]
-            self._send(work, work.held)
+        if not work.there:
+            self._send(work, work.repositories[0])
+            work.there.add(work.repositories[0])
+        held = min(work.there)
         for name in work.repositories:
-            if name != work.held and not self._moved(work.digest, work.held, name):
+            if name not in work.there and not self._registry.mount(name, work.digest, held):
                 self._send(work, name, counted=False)
 
-    def _moved(self, digest: str, held: str, name: str) -> bool:
-        """Whether this repository has it now, without its being sent."""
-        return self._registry.mount(name, digest, held) or self._registry.has_blob(name, digest) is not None
-
     def _send(self, work: _Work, repository: str, *, counted: bool = True) -> None:
-        if blob_name(work.digest) not in self._archive.entries:
-            raise Incomplete(
-                "The registry lacks a blob that this bundle leaves out.", where=f"{self._registry.place}/{repository}",
-                why=f"{work.digest} is of the bundle of version {self._contents.since}",
-                remedy=f"Load the bundle of version {self._contents.since} first, or a whole one.",
-            )  # fmt: skip
+        """To be there afterwards as well: a registry keeps what it has under a digest, whatever that is."""
         reader = _Reader(self._archive, work.digest)
         told = (lambda count: self._tell(sent=count)) if counted else (lambda _: self._check())
         self._tell(what=repository)
         self._registry.upload(repository, work.digest, work.size, reader.read, told)
+        if (size := self._registry.has_blob(repository, work.digest)) not in (work.size, None):
+            raise Incomplete(
+                "The registry has something else under a blob's digest.",
+                where=f"{self._registry.place.host}/{repository}@{work.digest}",
+                why=f"it has {size:,} bytes, not {work.size:,}: its storage is damaged", remedy=REMOVE,
+            )  # fmt: skip
 
     def _tell(self, sent: int = 0, there: int = 0, what: str = "") -> None:
         self._check()

@@ -10,11 +10,11 @@ from pathlib import Path
 from sensei_tui.bundle.archive import Archive
 from sensei_tui.bundle.contents import SUMS, Contents, read_contents
 from sensei_tui.bundle.errors import BadBundle
-from sensei_tui.bundle.joined import open_bundle
+from sensei_tui.bundle.joined import Joined, open_bundle
 from sensei_tui.bundle.oci import Document, digest_of
 from sensei_tui.bundle.signed import NotTrusted, Seal, seal_of
 from sensei_tui.bundle.sshsig import allowed_signers
-from sensei_tui.bundle.verify import documents, lacking
+from sensei_tui.bundle.verify import OnBytes, check_files, check_small, documents, lacking, sums
 
 _NAMED = 5
 
@@ -44,7 +44,9 @@ class Bundle:
 
     @cached_property
     def documents(self) -> dict[str, Document]:
-        """Every manifest. Raises BadBundle where one is not what its digest says, or a blob is missing."""
+        """Every manifest. Raises BadBundle where one, or a small file, is not what its digest says, or a blob is
+        missing."""
+        self.check_small()
         found = documents(self.archive, self.contents)
         problems = list(lacking(self.archive, self.contents, found))
         if problems:
@@ -54,6 +56,40 @@ class Bundle:
                 remedy="Copy it again from its source.",
             )  # fmt: skip
         return found
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files that are here."""
+        return sum(entry.size for part in self._parts for entry in part.entries.values())
+
+    @property
+    def _parts(self) -> list[Archive]:
+        return self.archive.archives if isinstance(self.archive, Joined) else [self.archive]
+
+    def damaged(self, on_bytes: OnBytes) -> list[str]:
+        """Reads every byte. A sentence for each file that is not as it should be; of volumes with the volume's path."""
+        wanted, archive = sums(self.archive), self.archive
+        if not isinstance(archive, Joined):
+            return check_files(archive, wanted, on_bytes)
+        found = list[str]()
+        for part in archive.archives:
+            found += [f"{part.path}: {text}" for text in check_files(part, archive.sums_of(part, wanted), on_bytes)]
+            found += [f"{part.path}: {name}: no checksum names it" for name in archive.strange(part, wanted)]
+        return found
+
+    def check_small(self) -> None:
+        """Every file that is no blob is what SHA256SUMS says, and no other is there. Raises BadBundle."""
+        wanted, found = sums(self.archive), list[str]()
+        for part in self._parts:
+            found += [f"{part.path}: {text}" for text in check_small(part, wanted)]
+        if isinstance(self.archive, Joined):
+            found += [f"{part.path}: {name}: no checksum names it"
+                      for part in self.archive.archives for name in self.archive.strange(part, wanted)]  # fmt: skip
+        if found:
+            raise BadBundle(
+                "The bundle is damaged.", where=str(self.path), why="; ".join(found[:_NAMED]),
+                remedy="Copy it again from its source.",
+            )  # fmt: skip
 
     def seal(self, keys: Path | None, now: datetime, *, allow_unsigned: bool) -> tuple[Seal | None, str]:
         """Who signed it; or None and why, where that is accepted. Raises NotTrusted, BadSignature, BadKey."""

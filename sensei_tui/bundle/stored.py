@@ -8,9 +8,11 @@ of exactly `BLOCK` bytes, the last one shorter; so where a byte lies follows fro
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final
+
+# As zlib's, at ten times its speed: zlib's would take half as long as SHA-256.
+from isal.isal_zlib import crc32
 
 BLOCK: Final = 65535
 """Bytes in a stored block: the most that its 16-bit length can say."""
@@ -19,8 +21,6 @@ FRAME: Final = 5
 HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """A member's header without name, time or system: the same content gives the same bytes."""
 TAIL: Final = 8
-SUMMED: Final = 1 << 20
-"""Bytes up to which gzip's checksum is compared: that of all would cost a third of the time of SHA-256."""
 _FULL: Final = b"\x00\xff\xff\x00\x00"
 AT_ONCE: Final = 16
 """Blocks that are read or written in one call: 1 MiB stays in a core's cache while it is hashed."""
@@ -51,7 +51,7 @@ def written(file: int, size: int, content: Iterable[memoryview]) -> int:
     for group in _groups(content, size):
         parts: list[bytes | memoryview] = []
         for block in group:
-            check = zlib.crc32(block, check)
+            check = crc32(block, check)
             left -= len(block)
             parts += [_FULL if len(block) == BLOCK and left else _frame(len(block), not left), block]
         _all(file, parts)
@@ -133,20 +133,18 @@ def groups(file: int, start: int, size: int, first: int, last: int) -> Iterator[
 def whole(file: int, start: int, size: int) -> Iterator[memoryview]:
     """All of a member, with what stands around its content; pieces as `content` gives. Raises Damaged, OSError.
 
-    What gzip would refuse is found, but for the four bytes of a checksum of more than `SUMMED` bytes: there whoever
-    reads has a better one.
+    What gzip would refuse is found.
     """
     if os.pread(file, len(HEAD), start) != HEAD:
         raise Damaged("its gzip header is another")
-    check, summed = 0, size <= SUMMED
+    check = 0
     for piece in content(file, start, size):
-        check = zlib.crc32(piece, check) if summed else 0
+        check = crc32(piece, check)
         yield piece
     if not size and os.pread(file, FRAME, start + len(HEAD)) != _frame(0, last=True):
         raise Damaged("block 0 has another length")
     tail = os.pread(file, TAIL, start + member_size(size) - TAIL)
-    wanted = _tail(check, size)
-    if tail[4:] != wanted[4:] or (summed and tail != wanted):
+    if tail != _tail(check, size):
         raise Damaged("its gzip checksum is another")
 
 

@@ -120,7 +120,7 @@ def verify(files: tuple[Path, ...], site: Path | None, trust: Path | None, allow
     seal, why = bundle.seal(trusted_keys(trust, site), clock.now(), allow_unsigned=allow_unsigned)
     if why:
         note(why)
-    found, missing = problems_of(archive, contents), missing_of(archive)
+    found, missing = problems_of(bundle), missing_of(archive)
     answer = {"bundle": str(archive.path), "version": contents.version, "signed": seal, "problems": found,
               "missing": missing}  # fmt: skip
     emit(answer, verdict(archive.path, contents, seal, found, missing), output)
@@ -128,38 +128,18 @@ def verify(files: tuple[Path, ...], site: Path | None, trust: Path | None, allow
         raise SystemExit(1)
 
 
-def problems_of(archive: Archive, contents: Contents) -> list[str]:
+def problems_of(bundle: Bundle) -> list[str]:
     """Everything that is wrong with its content."""
-    from sensei_tui.bundle.verify import documents, lacking, sums
+    from sensei_tui.bundle.verify import documents, lacking
     from sensei_tui.cli.meter import Meter
 
-    wanted = sums(archive)
-    meter = Meter("verify", sum(entry.size for part in _parts(archive) for entry in part.entries.values()))
+    meter = Meter("verify", bundle.size)
     try:
-        found = _damaged(archive, wanted, meter.add)
+        found = bundle.damaged(meter.add)
     finally:
         meter.end()
+    archive, contents = bundle.archive, bundle.contents
     return found or list(lacking(archive, contents, documents(archive, contents)))
-
-
-def _parts(archive: Archive) -> list[Archive]:
-    from sensei_tui.bundle.joined import Joined
-
-    return archive.archives if isinstance(archive, Joined) else [archive]
-
-
-def _damaged(archive: Archive, wanted: dict[str, str], on_bytes: Callable[[int], None]) -> list[str]:
-    """Of volumes with the file that it is in."""
-    from sensei_tui.bundle.joined import Joined
-    from sensei_tui.bundle.verify import check_files
-
-    if not isinstance(archive, Joined):
-        return check_files(archive, wanted, on_bytes)
-    found = []
-    for part in archive.archives:
-        found += [f"{part.path}: {text}" for text in check_files(part, archive.sums_of(part, wanted), on_bytes)]
-        found += [f"{part.path}: {name}: no checksum names it" for name in archive.strange(part, wanted)]
-    return found
 
 
 def verdict(

@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 ADDRESS, NAMESPACE = "/run/containerd/containerd.sock", "k8s.io"
 """containerd's own, and the kubelet's: https://github.com/containerd/containerd/blob/main/docs/cri/architecture.md."""
 
+MODES = {
+    "run": "a run that loads the site's bundle (no FILE)", "registry": "a load of FILE into a registry",
+    "containerd": "--to containerd", "docker": "--to docker",
+}  # fmt: skip
+FOR = {
+    "plan_only": ("--plan-only", ("run",)), "detach": ("--detach", ("run",)), "timeout": ("--timeout", ("run",)),
+    "place": ("--registry", ("registry",)), "ca": ("--ca", ("registry",)),
+    "plain_http": ("--plain-http", ("registry",)), "reread": ("--reread", ("registry",)),
+    "trust": ("--trust", ("registry", "containerd", "docker")),
+    "allow_unsigned": ("--allow-unsigned", ("registry", "containerd", "docker")),
+    "named": ("--as", ("containerd", "docker")), "address": ("--address", ("containerd",)),
+    "namespace": ("--namespace", ("containerd",)),
+}  # fmt: skip
+"""Options, and what they are for."""
+
 
 @click.command()
 @FILES_OR_NONE
@@ -52,8 +67,12 @@ def load(
     """
     from sensei_tui.base.errors import UsageError
 
-    _check_targets(files, {"--registry": place, "--ca": ca, "--plain-http": plain_http, "--reread": reread}, to,
-                   {"--as": named}, {"--address": address, "--namespace": namespace})  # fmt: skip
+    mode = to or ("registry" if files or place else "run")
+    _refuse_strangers(mode)
+    if mode != "run" and not files:
+        raise UsageError(
+            "Name the bundle.", remedy="sensei bundle load FILE ...; without any option: the site's bundle"
+        )
     if to:
         load_to(to, files, named or "", address or ADDRESS, namespace or NAMESPACE, trusted_keys(trust, site),
                 allow_unsigned, output)  # fmt: skip
@@ -69,21 +88,17 @@ def load(
     _direct(files, place, ca, plain_http, reread, trusted_keys(trust, site), allow_unsigned, output)
 
 
-def _check_targets(
-    files: tuple[Path, ...], of_registry: dict[str, object], to: str | None, of_runtime: dict[str, object],
-    of_containerd: dict[str, object],
-) -> None:  # fmt: skip
-    """Options that do not go together. Raises UsageError."""
+def _refuse_strangers(mode: str) -> None:
+    """Options that would do nothing. Raises UsageError."""
+    from click.core import ParameterSource
+
     from sensei_tui.base.errors import UsageError
 
-    strange = of_registry if to else of_runtime | of_containerd
-    strange = strange | of_containerd if to == "docker" else strange
-    given = [name for name, value in strange.items() if value]
-    if given:
-        what = f"{given[0]} does not go with --to {to}." if to else f"{given[0]} is for --to."
-        raise UsageError(what, remedy="sensei bundle load --help")
-    if to and not files:
-        raise UsageError("Name the bundle.", remedy=f"sensei bundle load FILE --to {to}")
+    context = click.get_current_context()
+    for name, (option, modes) in FOR.items():
+        if mode not in modes and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            why = f"it is for {', or '.join(MODES[item] for item in modes)}"
+            raise UsageError(f"{option} does not go with {MODES[mode]}.", why=why, remedy="sensei bundle load --help")
 
 
 def _direct(

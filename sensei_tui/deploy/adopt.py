@@ -20,6 +20,8 @@ from sensei_tui.deploy.loading import keys_of
 from sensei_tui.registry.reference import Place
 from sensei_tui.site.charts import CHARTS
 from sensei_tui.site.site import Site
+from sensei_tui.site.tree import get_path
+from sensei_tui.site.values import load_values
 
 CHART_MAX = 16 << 20
 """Bytes of a chart unpacked; Helm itself takes 100 MiB, ours have some 300 KiB."""
@@ -50,9 +52,10 @@ def adopt(
 ) -> dict[str, str]:
     """Write the charts, then site.yaml: `file` is where the bundle, or a directory of its volumes, lies.
 
-    Returns what is so now. Raises BadBundle, BadReference, OSError.
+    Returns what is so now, and what is still to be done. Raises BadBundle, BadReference, OSError.
     """
     place = str(Place.parse(registry)) if registry else site.config.registry
+    bundle.check_small()
     _charts(site, bundle)
     if keys is not None and keys.resolve() != (site.root / "trusted-keys").resolve():
         write_atomic(site.root / "trusted-keys", keys.read_bytes(), mode=0o644)
@@ -60,7 +63,17 @@ def adopt(
         version=bundle.contents.version, bundle=str(file.resolve()), registry=place, bundle_unsigned=unsigned
     )
     charts = ", ".join(f"{item.name} {item.version}" for item in bundle.contents.charts)
-    return {"version": bundle.contents.version, "charts": charts, "bundle": str(file), "registry": place or "-"}
+    told = {"version": bundle.contents.version, "charts": charts, "bundle": str(file), "registry": place or "-"}
+    return told | _next(site, place)
+
+
+def _next(site: Site, place: str) -> dict[str, str]:
+    """Pods take their images from where the values say."""
+    if not place:
+        return {"next": "sensei site set --registry HOST[/PREFIX]"}
+    if get_path(load_values(site).tree, "global.imageRegistry") != place:
+        return {"next": f"sensei config set global.imageRegistry {place}"}
+    return {}
 
 
 def _charts(site: Site, bundle: Bundle) -> None:

@@ -12,6 +12,7 @@ from sensei_tui.base import clock
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.base.text import bytes_si, plural
 from sensei_tui.base.throughput import Throughput
+from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.load import Loader, Tally, Target, need, target_of
 from sensei_tui.bundle.opened import Bundle
@@ -180,8 +181,7 @@ class LoadBundle(_OfBundle):
 
     def do(self, context: StepContext) -> str:
         if self.world.site.config.rehearsal:
-            size = bytes_si(self.bundle.contents.size)
-            return f"a rehearsal sends nothing; up to {size} would go to {place_of(self.world.site)}"
+            return self._read(context)
         told = _Told(context)
         with registry_of(self.world.site) as registry:
             registry.ping()
@@ -193,6 +193,23 @@ class LoadBundle(_OfBundle):
                 tally = loader.run()
         images = plural(tally.images, "image or artifact", "images and artifacts")
         return f"{images}, {tally.images_there} were there; {bytes_si(tally.sent)} sent"
+
+    def _read(self, context: StepContext) -> str:
+        """In a rehearsal: all that a load would read. Raises BadBundle."""
+        told, tally = _Told(context), Tally(total=self.bundle.size)
+
+        def read(count: int) -> None:
+            context.check()
+            tally.sent += count
+            told(tally)
+
+        if found := self.bundle.damaged(read):
+            raise BadBundle(
+                "The bundle is damaged.", where=str(self.bundle.path), why="; ".join(found[:_NAMED]),
+                remedy="Copy it again from its source.",
+            )  # fmt: skip
+        size = bytes_si(self.bundle.contents.size)
+        return f"every byte read; a rehearsal sends nothing: up to {size} would go to {place_of(self.world.site)}"
 
 
 class _Told:

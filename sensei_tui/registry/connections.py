@@ -5,9 +5,12 @@ from __future__ import annotations
 import http.client
 import os
 import select
+import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -131,6 +134,7 @@ class Connections:
         self._environment = os.environ if environment is None else environment
         self._tls = tls
         self._idle: dict[Origin, list[http.client.HTTPConnection]] = {}
+        self._used: weakref.WeakSet[http.client.HTTPConnection] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -141,6 +145,8 @@ class Connections:
         """Send one request. `pieces` need a Content-Length among the headers; `within` is added to the timeout for
         the answer. Raises RegistryError, and what `pieces` raises."""
         origin, target = _split(asked, url)
+        if self._closed:
+            raise Lost(asked, "The connection to the registry was given up.", why="it was ended here")
         connection = self._take(origin)
         try:
             self._ask(asked, origin, connection, method, target, headers)
@@ -155,31 +161,37 @@ class Connections:
         """Take an idle connection back."""
         with self._lock:
             idle = self._idle.setdefault(origin, [])
+            self._used.discard(connection)
             if not self._closed and len(idle) < _KEPT:
                 idle.append(connection)
                 return
         connection.close()
 
     def close(self) -> None:
-        """Close what is idle, and what comes back later."""
+        """Close what is idle, and what comes back later; cut what is in use: its thread may wait for a minute."""
         with self._lock:
             self._closed = True
             idle = [connection for kept in self._idle.values() for connection in kept]
             self._idle.clear()
+            used = [*self._used]
         for connection in idle:
             connection.close()
+        for connection in used:
+            _cut(connection)
 
     def _take(self, origin: Origin) -> http.client.HTTPConnection:
         while True:
             with self._lock:
                 idle = self._idle.get(origin)
                 connection = idle.pop() if idle else None
-            if connection is None:
-                return self._new(origin)
             # Something to read on an idle connection: its end, the other side has closed it meanwhile.
-            if not _readable(connection):
-                return connection
-            connection.close()
+            if connection and _readable(connection):
+                connection.close()
+                continue
+            connection = connection or self._new(origin)
+            with self._lock:
+                self._used.add(connection)
+            return connection
 
     def _new(self, origin: Origin) -> http.client.HTTPConnection:
         if not origin.secure:
@@ -237,6 +249,13 @@ class Connections:
         except (OSError, http.client.HTTPException) as error:
             raise from_exception(asked, error, within) from error
         return response
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    """End what another thread does with it, TLS or not: closing alone does not wake it."""
+    if connection.sock:
+        with suppress(OSError):
+            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
 
 def joined(pieces: Iterable[Piece]) -> Iterator[Piece]:

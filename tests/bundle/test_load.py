@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import random
-import signal
-import subprocess
-import sys
-import threading
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,15 +20,13 @@ from sensei_tui.bundle.oci import Document
 from sensei_tui.bundle.pool import reachable
 from sensei_tui.bundle.verify import documents
 from sensei_tui.registry.client import Registry
-from sensei_tui.registry.errors import Lied, TlsFailed, Unauthorized
+from sensei_tui.registry.errors import Lied, NotFound
 from sensei_tui.registry.patience import Patience
 from sensei_tui.registry.reference import Place
 from tests.bundle.counting import Counting, counting
-from tests.bundle.images import LayoutMaker
-from tests.bundle.samples import API, HOST, TOOL, WEB, bundle, layout
-from tests.registry.certificates import server
+from tests.bundle.samples import API, WEB, bundle, layout
 from tests.registry.kinds import both
-from tests.registry.real import Real, login, needs_htpasswd, started
+from tests.registry.real import Real, started
 
 pytestmark = both
 STUBBORN = Patience(attempts=400, first=0.02, longest=0.05)
@@ -99,7 +93,56 @@ def test_everything_is_there_by_its_digest_and_the_second_time_nothing_is_sent(p
         again = loaded(path, registry)
         assert (again.sent, again.images_there) == (0, len(contents.items))
         assert {method for method, _ in narrow.asked} == {"HEAD"}
-        assert len(narrow.asked) == len(contents.items)
+        needed = {(target_of(item, registry.place).repository, digest) for item in contents.items
+                  for digest in reachable(found, item.digest) if digest not in found}  # fmt: skip
+        asked = {item for _, item in narrow.asked}
+        assert {f"/v2/{name}/blobs/{digest}" for name, digest in needed} <= asked, "a name alone proves nothing"
+        assert again.there == again.total == sum(inventory_bytes(archive, found).values())
+
+
+def inventory_bytes(archive: Archive, found: dict[str, Document]) -> dict[str, int]:
+    """Of what is no manifest."""
+    return {digest: size for digest, size in blobs_of(archive).items() if digest not in found}
+
+
+def data_of(real: Real, digest: str) -> Path:
+    """Where the registry keeps a blob."""
+    return real.root / "blobs/docker/registry/v2/blobs/sha256" / digest[7:9] / digest[7:] / "data"
+
+
+def test_a_blob_that_the_registry_lost_is_sent_again(path: Path, real: Real) -> None:
+    archive, _, found = opened(path)
+    blobs = inventory_bytes(archive, found)
+    digest = max(blobs, key=lambda item: blobs[item])
+    with through(real.port) as registry:
+        loaded(path, registry)
+        shutil.rmtree(data_of(real, digest).parent)
+        assert not complete_or_lost(path, registry)
+        again = loaded(path, registry)
+        assert again.sent == blobs[digest]
+        assert complete(path, registry)
+
+
+def complete_or_lost(path: Path, registry: Registry) -> bool:
+    try:
+        return complete(path, registry)
+    except NotFound:
+        return False
+
+
+def test_a_blob_that_was_cut_in_the_registry_is_never_called_loaded(path: Path, real: Real) -> None:
+    archive, _, found = opened(path)
+    blobs = inventory_bytes(archive, found)
+    digest = max(blobs, key=lambda item: blobs[item])
+    with through(real.port) as registry:
+        loaded(path, registry)
+        os.truncate(data_of(real, digest), 1_000)
+        with pytest.raises(Incomplete, match="something else under a blob's digest") as caught:
+            loaded(path, registry)
+        assert digest in caught.value.where
+        shutil.rmtree(data_of(real, digest).parent)
+        loaded(path, registry)
+        assert complete(path, registry)
 
 
 def test_what_room_is_needed_is_told_before_anything_is_sent(path: Path, narrow: Counting) -> None:
@@ -120,7 +163,8 @@ def test_what_room_is_needed_is_told_before_anything_is_sent(path: Path, narrow:
             Loader(archive, contents, found, registry, lambda _: None, on_need=tell).run()
     rest = sum(blobs.values()) - blobs[digest]
     text = f"{bytes_si(rest)} to send, for which the registry needs room; {bytes_si(blobs[digest])} are there"
-    assert told == [(rest, blobs[digest], text, []), (0, 0, need(Tally()), [*narrow.sent])]
+    assert told[0] == (rest, blobs[digest], text, [])
+    assert told[1][:2] == (0, sum(blobs.values()))
 
 
 def test_shared_blobs_are_mounted(path: Path, narrow: Counting) -> None:
@@ -212,7 +256,7 @@ def test_a_difference_says_what_has_to_be_loaded_before(tmp_path: Path, real: Re
     old = bundle(tmp_path / "old", source=source, names=(API,))
     new = bundle(tmp_path, source=source, since=known_by(old))
     with through(real.port) as registry:
-        with pytest.raises(Incomplete, match="lacks a blob") as caught:
+        with pytest.raises(Incomplete, match="lacks what this bundle leaves out") as caught:
             loaded(new, registry)
         assert "version 1.0.0" in caught.value.remedy
         loaded(old, registry)
@@ -244,123 +288,3 @@ def test_what_a_whole_image_has_another_takes_over(tmp_path: Path, narrow: Count
         loaded(new, registry)
         assert complete(new, registry)
     assert not {digest[7:] for digest in blobs_of(open_archive(old))} & set(narrow.sent)
-
-
-# Killed.
-
-COMMAND = [sys.executable, "-m", "sensei_tui", "bundle", "load", "--plain-http", "--allow-unsigned"]
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three images of eight layers of 300 KB, two of them shared by all."""
-    root = tmp_path_factory.mktemp("many")
-    made = LayoutMaker(root / "layout", 3)
-    shared = [made.layer(300_000) for _ in range(2)]
-    for name in (API, WEB, TOOL):
-        made.name(made.manifest([*shared, *(made.layer(300_000) for _ in range(6))]), name)
-    return bundle(root, source=made.done())
-
-
-def test_the_loader_killed_at_any_moment_sends_no_finished_blob_again(many: Path, real: Real, tmp_path: Path) -> None:
-    chance, rounds = random.Random(7), 0
-    for _ in range(6):
-        before = stored(real)
-        with counting(real.port, 0.004) as narrow:
-            process = subprocess.Popen(
-                [*COMMAND, many, "--registry", f"127.0.0.1:{narrow.port}"],
-                stderr=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-            limit = chance.randrange(1_000, 2_500_000)
-            while process.poll() is None and narrow.bytes < limit:
-                pass
-            rounds += process.poll() is None
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            assert not before & set(narrow.sent)
-            assert len(narrow.sent) == len(set(narrow.sent))
-    assert rounds > 2
-    done = subprocess.run(
-        [*COMMAND, many, "--registry", f"127.0.0.1:{real.port}", "--reread", "-o", "json"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["imagesThere"] <= json.loads(done.stdout)["images"] == 5
-    with through(real.port) as registry:
-        assert complete(many, registry)
-
-
-def test_the_registry_killed_again_and_again_has_everything_in_the_end(many: Path, real: Real) -> None:
-    over = threading.Event()
-
-    def kill() -> None:
-        chance = random.Random(8)
-        for _ in range(6):
-            if over.wait(chance.uniform(0.05, 0.4)):
-                return
-            real.kill()
-            real.start()
-
-    killer = threading.Thread(target=kill)
-    with counting(real.port, 0.01) as narrow, through(narrow.port) as registry:
-        killer.start()
-        try:
-            loaded(many, registry)
-        finally:
-            over.set()
-            killer.join()
-        assert complete(many, registry)
-
-
-# With TLS and a login.
-
-
-@pytest.fixture
-def secured(tmp_path: Path) -> Iterator[Real]:
-    with started(Real(tmp_path / "secured").with_tls().with_login()) as found:
-        yield found
-
-
-@needs_htpasswd
-def test_with_tls_and_a_login(path: Path, secured: Real, tmp_path: Path) -> None:
-    with secured.client(login()) as registry:
-        loaded(path, registry)
-        assert complete(path, registry)
-        assert loaded(path, registry).sent == 0
-    with secured.client(login("wrong")) as registry, pytest.raises(Unauthorized):
-        loaded(path, registry)
-    ca, _, _ = server(tmp_path, "127.0.0.1", 10)
-    with secured.client(login(), ca=ca) as registry, pytest.raises(TlsFailed):
-        loaded(path, registry)
-
-
-@needs_htpasswd
-def test_the_command_tells_which_file_would_help(path: Path, secured: Real, tmp_path: Path) -> None:
-    ca, _, _ = server(tmp_path, "127.0.0.1", 10)
-    command = [
-        sys.executable,
-        "-m",
-        "sensei_tui",
-        "bundle",
-        "load",
-        str(path),
-        "--allow-unsigned",
-        "--registry",
-        str(secured.place),
-    ]
-    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    wrong: list[tuple[list[str], str]] = [
-        (["--ca", str(ca)], "certificate"), (["--ca", str(secured.ca)], "login"), (["--plain-http"], "TLS"),
-    ]  # fmt: skip
-    for options, text in wrong:
-        done = subprocess.run([*map(str, command), *options], capture_output=True, text=True, env=environ)
-        assert done.returncode in (2, 3), done.stderr
-        assert text in done.stderr
-    refused = subprocess.run(
-        [str(item) for item in command if item != "--allow-unsigned"], capture_output=True, text=True, env=environ
-    )
-    assert refused.returncode == 1
-    assert "not signed" in refused.stderr
-    assert HOST not in refused.stderr

@@ -199,10 +199,20 @@ def test_what_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "ctr is not here" in failed(path, "any")[1]
 
 
+@pytest.mark.parametrize("option", ["--reread", "--plain-http", "--allow-unsigned"])
+def test_a_run_goes_by_the_site_alone(option: str) -> None:
+    error = CliRunner().invoke(command, ["load", option]).exception
+    assert isinstance(error, UsageError)
+    assert f"{option} does not go with a run" in error.what
+
+
 @pytest.mark.parametrize(("options", "said"), [
     (["--to", "containerd", "--registry", "r.lan"], "--registry does not go with --to containerd"),
     (["--to", "docker", "--address", "/sock"], "--address does not go with --to docker"),
-    (["--registry", "r.lan", "--as", "x.lan"], "--as is for --to"), (["--to", "containerd"], "Name the bundle"),
+    (["--registry", "r.lan", "--as", "x.lan"], "--as does not go with a load of FILE"),
+    (["--registry", "r.lan", "--plan-only"], "--plan-only does not go with a load of FILE"),
+    (["--to", "containerd", "--detach"], "--detach does not go with --to containerd"),
+    (["--to", "containerd"], "Name the bundle"), (["--registry", "r.lan", "--yes"], "Name the bundle"),
 ])  # fmt: skip
 def test_options_that_do_not_go_together(options: list[str], said: str, tmp_path: Path) -> None:
     files = [] if said == "Name the bundle" else [str(tmp_path)]

@@ -56,6 +56,20 @@ def test_a_rehearsal_proves_the_bundle_and_sends_nothing(tmp_path: Path, layout:
         assert found.run().view().state is RunState.DONE
 
 
+def test_a_rehearsal_reads_every_byte(tmp_path: Path, layout: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        found.sensei("bundle", "create", "--images-from", f"oci:{layout}", "--output", str(bundle_of(found)))
+        assert "next      sensei config set global.imageRegistry registry.lan/sensei" in use(found)
+        found.sensei("config", "set", "global.imageRegistry", "registry.lan/sensei")
+        assert "next" not in use(found)
+        content = bytearray(bundle_of(found).read_bytes())
+        content[-100_000] ^= 1
+        bundle_of(found).write_bytes(content)
+        said = found.sensei("bundle", "load", "--yes", code=3)
+        assert "The bundle is damaged." in said
+        assert found.run().view().error["step"] == "Load the bundle"
+
+
 def test_values_that_take_their_images_elsewhere_are_found_before_anything_is_sent(site: SiteUnderTest) -> None:
     use(site)
     said = site.sensei("bundle", "load", "--yes", code=3)

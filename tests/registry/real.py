@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -93,6 +94,16 @@ class Real:
         assert self._process
         self._process.kill()
         self._process.wait(20)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """It takes connections, and answers nothing."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def uploads(self) -> list[Path]:
         """The bytes of uploads that are not finished (a directory of hashes stays behind where one is given up)."""

@@ -1,0 +1,168 @@
+"""Loads and registries that are killed or stopped, and logins: no finished blob is sent again, and what helps is told."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sensei_tui.registry.errors import TlsFailed, Unauthorized
+from tests.bundle.counting import counting
+from tests.bundle.images import LayoutMaker
+from tests.bundle.samples import API, HOST, TOOL, WEB, bundle
+from tests.bundle.test_load import complete, loaded, stored, through
+from tests.registry.certificates import server
+from tests.registry.kinds import both
+from tests.registry.real import Real, login, needs_htpasswd, started
+
+pytestmark = both
+COMMAND = [sys.executable, "-m", "sensei_tui", "bundle", "load", "--plain-http", "--allow-unsigned"]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Real]:
+    with started(Real(tmp_path / "registry")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three images of eight layers of 300 KB, two of them shared by all."""
+    root = tmp_path_factory.mktemp("many")
+    made = LayoutMaker(root / "layout", 3)
+    shared = [made.layer(300_000) for _ in range(2)]
+    for name in (API, WEB, TOOL):
+        made.name(made.manifest([*shared, *(made.layer(300_000) for _ in range(6))]), name)
+    return bundle(root, source=made.done())
+
+
+def test_the_loader_killed_at_any_moment_sends_no_finished_blob_again(many: Path, real: Real, tmp_path: Path) -> None:
+    chance, rounds = random.Random(7), 0
+    for _ in range(6):
+        before = stored(real)
+        with counting(real.port, 0.004) as narrow:
+            process = subprocess.Popen(
+                [*COMMAND, many, "--registry", f"127.0.0.1:{narrow.port}"],
+                stderr=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+            limit = chance.randrange(1_000, 2_500_000)
+            while process.poll() is None and narrow.bytes < limit:
+                pass
+            rounds += process.poll() is None
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            assert not before & set(narrow.sent)
+            assert len(narrow.sent) == len(set(narrow.sent))
+    assert rounds > 2
+    done = subprocess.run(
+        [*COMMAND, many, "--registry", f"127.0.0.1:{real.port}", "--reread", "-o", "json"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["imagesThere"] <= json.loads(done.stdout)["images"] == 5
+    with through(real.port) as registry:
+        assert complete(many, registry)
+
+
+def test_ctrl_c_ends_it_at_once_though_the_registry_stands_still(many: Path, real: Real) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, many, "--registry", f"127.0.0.1:{real.port}"], stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not real.uploads():
+        time.sleep(0.001)
+    assert process.poll() is None, "it was stopped in the middle"
+    with real.standing_still():
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=10)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in said
+
+
+def test_the_registry_killed_again_and_again_has_everything_in_the_end(many: Path, real: Real) -> None:
+    over = threading.Event()
+
+    def kill() -> None:
+        chance = random.Random(8)
+        for _ in range(6):
+            if over.wait(chance.uniform(0.05, 0.4)):
+                return
+            real.kill()
+            real.start()
+
+    killer = threading.Thread(target=kill)
+    with counting(real.port, 0.01) as narrow, through(narrow.port) as registry:
+        killer.start()
+        try:
+            loaded(many, registry)
+        finally:
+            over.set()
+            killer.join()
+        assert complete(many, registry)
+
+
+# With TLS and a login.
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> Iterator[Real]:
+    with started(Real(tmp_path / "secured").with_tls().with_login()) as found:
+        yield found
+
+
+@needs_htpasswd
+def test_with_tls_and_a_login(path: Path, secured: Real, tmp_path: Path) -> None:
+    with secured.client(login()) as registry:
+        loaded(path, registry)
+        assert complete(path, registry)
+        assert loaded(path, registry).sent == 0
+    with secured.client(login("wrong")) as registry, pytest.raises(Unauthorized):
+        loaded(path, registry)
+    ca, _, _ = server(tmp_path, "127.0.0.1", 10)
+    with secured.client(login(), ca=ca) as registry, pytest.raises(TlsFailed):
+        loaded(path, registry)
+
+
+@needs_htpasswd
+def test_the_command_tells_which_file_would_help(path: Path, secured: Real, tmp_path: Path) -> None:
+    ca, _, _ = server(tmp_path, "127.0.0.1", 10)
+    command = [
+        sys.executable,
+        "-m",
+        "sensei_tui",
+        "bundle",
+        "load",
+        str(path),
+        "--allow-unsigned",
+        "--registry",
+        str(secured.place),
+    ]
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    wrong: list[tuple[list[str], str]] = [
+        (["--ca", str(ca)], "certificate"), (["--ca", str(secured.ca)], "login"), (["--plain-http"], "TLS"),
+    ]  # fmt: skip
+    for options, text in wrong:
+        done = subprocess.run([*map(str, command), *options], capture_output=True, text=True, env=environ)
+        assert done.returncode in (2, 3), done.stderr
+        assert text in done.stderr
+    refused = subprocess.run(
+        [str(item) for item in command if item != "--allow-unsigned"], capture_output=True, text=True, env=environ
+    )
+    assert refused.returncode == 1
+    assert "not signed" in refused.stderr
+    assert HOST not in refused.stderr
