@@ -46,6 +46,12 @@ class BundleView(msgspec.Struct, frozen=True, kw_only=True):
     unpacked: str = ""
     """Space on nodes; empty where the bundle does not say."""
 
+    @property
+    def usable(self) -> bool:
+        """Whether a run that loads it would get beyond its first step."""
+        judged = (self.version, self.signed, self.complete)
+        return self.contents is not None and all(item.word != "FAIL" for item in judged)
+
 
 def bundle_view(site: Site) -> BundleView:
     """Needs neither the registry nor the cluster."""

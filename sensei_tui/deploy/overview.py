@@ -227,7 +227,7 @@ class _Home:
         if not named:
             return "-", "none: images come from the registries in their names"
         file = self.site.root / Path(named).expanduser()
-        return ("ok", file.name) if file.exists() else ("FAIL", f"{file} is not there")
+        return ("-", f"{file.name} is named") if file.exists() else ("FAIL", f"{file} is not there")
 
     def _facts(self) -> tuple[tuple[str, str], ...]:
         return (("Licence", _licence(self.config.values)), ("Site", str(self.site.root)))

@@ -37,8 +37,7 @@ class BundlePage(Page):
         return screen.item_rows(self.session.bundle)
 
     def applies(self, action: str) -> bool:
-        there = self.session.bundle is not None and self.session.bundle.contents is not None
-        return there if action in ("load", "verify") else super().applies(action)
+        return screen.applies(self.session.bundle, action) and super().applies(action)
 
     def open(self, key: str) -> bool:
         contents = self.session.bundle.contents if self.session.bundle else None

@@ -14,13 +14,13 @@ from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Topic
 from sensei_tui.widgets.dialogs import Ask, Confirm, Pager, Text
 from sensei_tui.widgets.filter import FilterMixin
-from sensei_tui.widgets.lines import Line, cell, details, labelled, line, span, word
+from sensei_tui.widgets.lines import Line, cell, details, labelled, line, span, word, wrap
 from sensei_tui.widgets.rows import Row, Rows
 
 if TYPE_CHECKING:
     from sensei_tui.bundle.contents import Item
     from sensei_tui.deploy.adopt import Candidate
-    from sensei_tui.deploy.bundle_view import BundleView
+    from sensei_tui.deploy.bundle_view import BundleView, Judged
 
 USE = "Path of the bundle"
 USE_WHY = "Its charts and its version become the site's."
@@ -105,9 +105,8 @@ class BundleScreen(FilterMixin, SenseiScreen):
         self.background(lambda: self.session.use_bundle(found), group="use")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """There is nothing to load or to verify where no bundle can be read."""
-        there = self.session.bundle is not None and self.session.bundle.contents is not None
-        return there if action in ("load", "verify") else True
+        """A key is there only while it does something."""
+        return applies(self.session.bundle, action)
 
     def action_registry(self) -> None:
         """Name the registry."""
@@ -142,13 +141,20 @@ def head(view: BundleView | None, verified: str, width: int) -> list[Line]:
         ]
     found = view.contents
     judged = [("Version", view.version), ("Signed", view.signed), ("Images", view.complete)]
-    rows = [line(" ", cell(name, 10), word(each.word, 6), span(each.text)) for name, each in judged]
+    rows = [row for name, each in judged for row in judged_lines(name, each, width)]
+    load = f"press l: {view.takes}" if view.usable else "not before what FAILs is seen to"
     more = [("Holds", f"{bytes_si(found.size)} in {found.blobs} blobs, {', '.join(found.platforms)}"),
             ("For", f"Kubernetes {found.kubernetes or 'any'}; from {found.upgrade_from or 'any version'}"),
-            ("Into", view.registry or "no registry is named: press g"), ("Load", f"press l: {view.takes}")]  # fmt: skip
+            ("Into", view.registry or "no registry is named: press g"), ("Load", load)]  # fmt: skip
     more += [("Unpacked", view.unpacked)] if view.unpacked else []
     checked = [("Verified", verified)] if verified else []
     return [line(""), *details([("File", view.path)], width), *rows, *details([*more, *checked], width), line("")]
+
+
+def judged_lines(name: str, each: Judged, width: int) -> list[Line]:
+    """` Signed    FAIL  why`, wrapped under itself."""
+    first, *more = wrap(each.text, max(10, width - 18)) or [""]
+    return [line(" ", cell(name, 10), word(each.word, 6), span(first)), *(line(" " * 17, span(text)) for text in more)]
 
 
 def item_rows(view: BundleView | None) -> list[Row]:
@@ -172,6 +178,13 @@ def item_lines(item: Item, width: int) -> list[Line]:
     more += [("cuda", item.cuda)] if item.cuda else []
     more += [("gpus", f"hold more than {bytes_si(item.weights)} of weights, together")] if item.weights else []
     return [line(""), *details([*parts, *more], width)]
+
+
+def applies(view: BundleView | None, action: str) -> bool:
+    """What can't be read is not verified, and what a run would refuse is not loaded."""
+    if action == "load":
+        return view is not None and view.usable
+    return action != "verify" or (view is not None and view.contents is not None)
 
 
 def sentences(found: Candidate) -> list[str]:
