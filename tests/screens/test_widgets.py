@@ -148,3 +148,26 @@ def test_guide_markdown_becomes_lines() -> None:
     page = "# Title\n\nA **bold** [link](x.md)\njoined `code`.\n\n- item one\n  goes on\n\n```\nraw  text\n```\n"
     text = ["".join(part for part, _ in row).rstrip() for row in render(page)]
     assert text == ["", " Title", "", " A bold link joined code.", "", " - item one goes on", "", "    raw  text"]
+
+
+def test_tables_and_code_of_the_guide_fit_a_screen() -> None:
+    page = """| option | default | |
+| --- | --- | --- |
+| `--to` | none | where images go: `containerd` or an engine, one of the two and no other |
+| `a.name.that.is.longer.than.its.column` | | why |
+
+```
+sensei bundle use FILE --registry registry.internal.example.com     makes it the site's own
+short  stays
+```
+"""
+    assert ["".join(part for part, _ in row).rstrip() for row in render(page)] == [
+        " --to                     default: none. where images go: containerd or an",
+        "                          engine, one of the two and no other",
+        " a.name.that.is.longer.than.its.column",
+        "                          why",
+        "",
+        "    sensei bundle use FILE --registry registry.internal.example.com",
+        "        makes it the site's own",
+        "    short  stays",
+    ]
