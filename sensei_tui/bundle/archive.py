@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol, TypeVar
 
 from sensei_tui.bundle import stored
-from sensei_tui.bundle.errors import BadBundle, NoBundle
+from sensei_tui.bundle.errors import BadBundle, NoBundle, unreadable
 
 _Kind = TypeVar("_Kind")
 INDEX: Final = "bundle.index"
@@ -182,10 +183,7 @@ class File(Archive):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._file: BinaryIO = path.open("rb")
-        except OSError as error:
-            raise _unreadable(path, error) from None
+        self._file: BinaryIO = _opened(path)
         self.size = os.fstat(self._file.fileno()).st_size
         try:
             self.shape = self._shape()
@@ -244,7 +242,7 @@ class File(Archive):
         except stored.Damaged as error:
             raise self._bad(str(error), f"{self.path}: {name}") from None
         except OSError as error:
-            raise _unreadable(self.path, error) from None
+            raise unreadable(self.path, error) from None
 
     # Which entries there are.
 
@@ -357,7 +355,7 @@ class Directory(Archive):
         except stored.Damaged as error:
             raise BadBundle("The unpacked bundle changed.", where=str(self.path / name), why=str(error)) from None
         except OSError as error:
-            raise _unreadable(self.path / name, error) from None
+            raise unreadable(self.path / name, error) from None
 
 
 def open_archive(path: Path) -> Archive:
@@ -385,5 +383,12 @@ def parse_index(text: bytes, where: str) -> list[tuple[str, int]]:
     return found
 
 
-def _unreadable(path: Path, error: OSError) -> NoBundle:
-    return NoBundle("The bundle can't be read.", where=str(path), why=error.strerror or str(error))
+def _opened(path: Path) -> BinaryIO:
+    """A plain file: a pipe is not waited for. Raises NoBundle."""
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return path.open("rb")
+    except OSError as error:
+        raise unreadable(path, error) from None
+    raise NoBundle("A bundle is read in place: it has to be a file.", where=str(path), why="it is a pipe or a device",
+                   remedy="Copy it to a disk, and name the file there.")  # fmt: skip

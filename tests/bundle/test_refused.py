@@ -1,0 +1,43 @@
+"""What is refused at once: files that are no bundle, and orders that can't be done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bundle.samples import bundle
+from tests.bundle.test_command import run_in
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundle(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.mark.parametrize("command", [["verify"], ["inspect"], ["load", "--registry", "127.0.0.1:1"]])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, command: list[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    words = [sys.executable, "-m", "sensei_tui", "bundle", *command, "pipe"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2, done
+    assert "where  pipe" in done.stderr
+    assert "Copy it to a disk" in done.stderr
+
+
+def test_standard_input_is_a_file_or_refused(plain: Path) -> None:
+    words = [sys.executable, "-m", "sensei_tui", "bundle", "inspect", "/dev/stdin"]
+    piped = subprocess.run(words, input=plain.read_bytes(), capture_output=True)
+    assert (piped.returncode, b"/dev/stdin" in piped.stderr, b"Copy it to a disk" in piped.stderr) == (2, True, True)
+    with plain.open("rb") as file:
+        assert subprocess.run(words, stdin=file, capture_output=True).returncode == 0
+
+
+def test_a_bundle_that_is_not_there(tmp_path: Path) -> None:
+    error = json.loads(run_in(tmp_path, "bundle", "verify", "none", "-o", "json").errors)["error"]
+    assert (error["where"], error["why"]) == ("none", "No such file or directory")
+    assert "Name the bundle's file" in error["remedy"]
