@@ -22,6 +22,8 @@ from sensei_tui.bundle.sshsig import Signer
 
 TEXT, SIGNATURE = "SIGNED", "SIGNED.sig"
 APPENDED = frozenset({TEXT, SIGNATURE})
+_ADD = "Compare the fingerprint with the vendor's by another way; then add the key: --trust ALLOWED_SIGNERS"
+_ALLOW = "Have it signed again as its line in the trusted keys allows; or change that line, if the vendor confirms it."
 OLD = timedelta(days=90)
 """The vendor's guide has an upgrade every quarter: an older bundle is told."""
 _TEXT = re.compile(
@@ -61,9 +63,10 @@ def sign(archive: File, contents: Contents, key: Path, passphrase: bytes | None,
     return attach(archive, contents, text, sshsig.sign(text, key, passphrase)).fingerprint
 
 
-def attach(archive: File, contents: Contents, text: bytes, signature: str) -> sshsig.Signature:
-    """Put in a text of `text_of`, signed by whomever. Raises BadSignature, BadBundle (another bundle's), OSError."""
-    found = sshsig.check(text, signature)
+def attach(archive: File, contents: Contents, text: bytes, signature: str, where: str = "") -> sshsig.Signature:
+    """Put in a text of `text_of`, signed by whomever; `where` the signature is from. Raises BadSignature, BadBundle
+    (another bundle's), OSError."""
+    found = sshsig.check(text, signature, where=where)
     when = _when(archive, contents, text)
     append(archive, {TEXT: text, SIGNATURE: signature.encode()}, int(when.timestamp()))
     return found
@@ -92,9 +95,15 @@ def seal_of(archive: Archive, contents: Contents, trusted: tuple[Signer, ...], n
             remedy="Have it signed (sensei bundle sign), or accept it without: --allow-unsigned",
         )  # fmt: skip
     text = archive.text(TEXT, 4096)
-    signature = sshsig.check(text, archive.text(SIGNATURE, 65536).decode(errors="replace"))
+    signature = signature_of(archive)
     when = _when(archive, contents, text)
     return Seal(_signer(archive, signature, trusted, now), signature.fingerprint, when, tuple(_warnings(when, now)))
+
+
+def signature_of(archive: Archive) -> sshsig.Signature:
+    """The one in a signed bundle; it fits the text beside it. Raises BadSignature."""
+    text, armored = archive.text(TEXT, 4096), archive.text(SIGNATURE, 65536).decode(errors="replace")
+    return sshsig.check(text, armored, where=f"{archive.path}: {SIGNATURE}")
 
 
 def _when(archive: Archive, contents: Contents, text: bytes) -> datetime:
@@ -107,9 +116,16 @@ def _when(archive: Archive, contents: Contents, text: bytes) -> datetime:
     ):
         raise BadBundle(
             "The signature is of another bundle.", where=f"{archive.path}: {TEXT}",
-            why=f"it is of version {found['version']}" if found else "its text is not that of a bundle",
+            why=_other(found, contents), remedy="Have this bundle signed, or copy it again from its source.",
         )  # fmt: skip
     return datetime.strptime(found["when"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def _other(found: re.Match[str] | None, contents: Contents) -> str:
+    if not found:
+        return "its text is not that of a bundle"
+    same = found["version"] == contents.version
+    return f"it is of version {found['version']}" + (" too, of other content" if same else f", not {contents.version}")
 
 
 def _signer(archive: Archive, signature: sshsig.Signature, trusted: tuple[Signer, ...], now: datetime) -> str:
@@ -120,7 +136,7 @@ def _signer(archive: Archive, signature: sshsig.Signature, trusted: tuple[Signer
     raise NotTrusted(
         "The bundle is signed by a key that this site does not trust.", where=f"{archive.path}: {SIGNATURE}",
         why="; ".join(why) or f"nobody in the site's file of trusted keys has {signature.fingerprint}",
-        remedy="Compare the fingerprint with the vendor's by another way; then add the key: --trust ALLOWED_SIGNERS",
+        remedy=_ALLOW if why else _ADD,
     )  # fmt: skip
 
 

@@ -138,11 +138,22 @@ def _signed(namespace: str, algorithm: str, text: bytes) -> bytes:
 # Verifying.
 
 
-def check(text: bytes, armored: str, namespace: str = NAMESPACE) -> Signature:
-    """Whoever made it: that is for `signer_of` to say. Raises BadSignature."""
+def check(text: bytes, armored: str, namespace: str = NAMESPACE, where: str = "") -> Signature:
+    """Whoever made it: that is for `signer_of` to say. Raises BadSignature, which names the file `where`."""
+    try:
+        return _checked(text, armored, namespace)
+    except BadSignature as error:
+        error.where, error.remedy = where, error.remedy or "Copy it again from its source, or have it signed again."
+        raise
+
+
+def _checked(text: bytes, armored: str, namespace: str) -> Signature:
     key, found, algorithm, signature = _parsed(armored)
     if found != namespace:
-        raise BadSignature("The signature is for another use.", why=f"its namespace is {found!r}, not {namespace!r}")
+        raise BadSignature(
+            "The signature is for another use.", why=f"its namespace is {found!r}, not {namespace!r}",
+            remedy=f"Have it signed again: ssh-keygen -Y sign -n {namespace}, or sensei bundle sign.",
+        )  # fmt: skip
     if algorithm not in _HASHES:
         raise BadSignature("The signature's hash is not understood.", why=algorithm)
     try:
@@ -217,6 +228,8 @@ def _der(value: bytes) -> bytes:
 
 # Who may sign.
 
+_LINES = "Name a file with lines: PRINCIPALS [OPTIONS] KEYTYPE KEY (--trust ALLOWED_SIGNERS)."
+
 
 def allowed_signers(path: Path) -> tuple[Signer, ...]:
     """The lines of an allowed_signers file. Raises BadKey, which names file and line."""
@@ -224,7 +237,7 @@ def allowed_signers(path: Path) -> tuple[Signer, ...]:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
-        raise BadKey("The file of trusted keys can't be read.", where=str(path), why=why) from None
+        raise BadKey("The file of trusted keys can't be read.", where=str(path), why=why, remedy=_LINES) from None
     found = []
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.lstrip().startswith("#"):
@@ -309,9 +322,10 @@ def sign(text: bytes, key: Path, passphrase: bytes | None = None, namespace: str
         _refuse_token(content, str(key))
         private = serialization.load_ssh_private_key(content, passphrase)
     except OSError as error:
-        raise BadKey("The key can't be read.", where=str(key), why=error.strerror or "") from None
+        remedy = "Name the file of a private key of OpenSSH that you may read."
+        raise BadKey("The key can't be read.", where=str(key), why=error.strerror or "", remedy=remedy) from None
     except (ValueError, UnsupportedAlgorithm, TypeError) as error:
-        raise BadKey("The key can't be used.", where=str(key), why=str(error)) from None
+        raise _unusable(key, passphrase, error) from None
     public = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     blob = base64.b64decode(public.split()[1])
     message, kind = _signed(namespace, "sha512", text), public.split()[0].decode()
@@ -328,6 +342,15 @@ def sign(text: bytes, key: Path, passphrase: bytes | None = None, namespace: str
     data += _string(b"sha512") + _string(_string(name.encode()) + _string(value))
     encoded = base64.b64encode(data).decode()
     return "\n".join([_BEGIN, *(encoded[at : at + 70] for at in range(0, len(encoded), 70)), _END, ""])
+
+
+def _unusable(key: Path, passphrase: bytes | None, error: Exception) -> BadKey:
+    # What the library finds where the passphrase decrypts to anything else.
+    if passphrase is not None and "checksum" in str(error):
+        remedy = "Give the key's own passphrase; ssh-keygen -y -f KEY tells whether it is that."
+        return BadKey("The key can't be used.", where=str(key), why="the passphrase is wrong", remedy=remedy)
+    remedy = "Name a private key of OpenSSH, best one of ssh-keygen -t ed25519."
+    return BadKey("The key can't be used.", where=str(key), why=str(error), remedy=remedy)
 
 
 def _refuse_token(content: bytes, where: str) -> None:

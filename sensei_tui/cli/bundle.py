@@ -73,12 +73,9 @@ def missing_of(archive: Archive) -> list[Missing]:
 
 def fingerprint_of(archive: Archive) -> str:
     """Of the key whose signature fits; empty where there is none. Raises BadSignature."""
-    from sensei_tui.bundle import sshsig
-    from sensei_tui.bundle.signed import SIGNATURE, TEXT
+    from sensei_tui.bundle.signed import APPENDED, signature_of
 
-    if not {SIGNATURE, TEXT} <= archive.entries.keys():
-        return ""
-    return sshsig.check(archive.text(TEXT, 4096), archive.text(SIGNATURE, 65536).decode(errors="replace")).fingerprint
+    return signature_of(archive).fingerprint if archive.entries.keys() >= APPENDED else ""
 
 
 def lines_of(contents: Contents) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -68,14 +70,27 @@ def attach_all(files: Iterable[Path], signature: Path) -> str:
     from sensei_tui.bundle.sshsig import Signer
 
     if signature.suffix != ".sig":
-        raise UsageError("Which text is signed?", where=str(signature), remedy="Name NAME.sig, with the text as NAME.")
-    text, armored, why = signature.with_suffix("").read_bytes(), signature.read_text(errors="replace"), ""
+        raise UsageError("Which text is signed?", where=str(signature), remedy=_PAIR)
+    (text, armored), why = _text_and_signature(signature), ""
     for archive in _opened(files):
-        found = attach(archive, read_contents(archive), text, armored)
+        found = attach(archive, read_contents(archive), text, armored, str(signature))
         why = Signer("the signer", found.key).takes(found.flags)
     if why:
         note(f"Sites will refuse it: {why}")
     return found.fingerprint
+
+
+_PAIR = "Name NAME.sig, with the text as NAME beside it."
+
+
+def _text_and_signature(signature: Path) -> tuple[bytes, str]:
+    from sensei_tui.base.errors import UsageError
+
+    try:
+        return signature.with_suffix("").read_bytes(), signature.read_text(errors="replace")
+    except OSError as error:
+        where, why = str(error.filename), error.strerror or ""
+        raise UsageError("What was signed can't be read.", where=where, why=why, remedy=_PAIR) from None
 
 
 def sign_all(files: Iterable[Path], key: Path, secret: bytes | None) -> str:
@@ -103,6 +118,31 @@ def passphrase(key: Path) -> bytes | None:
     """Asked for where the key is encrypted, and tried: before hours of writing. Raises BadKey."""
     from sensei_tui.bundle.sshsig import is_locked, sign
 
-    secret = str(click.prompt(f"Passphrase of {key}", hide_input=True, err=True)).encode() if is_locked(key) else None
+    secret = _asked(key).encode() if is_locked(key) else None
     sign(b"", key, secret)
     return secret
+
+
+def _asked(key: Path) -> str:
+    """On the terminal; without one, the first line of standard input. Raises BadKey where that is empty."""
+    from sensei_tui.bundle.sshsig import BadKey
+
+    if _has_terminal():
+        return str(click.prompt(f"Passphrase of {key}", hide_input=True, err=True))
+    if found := sys.stdin.readline().rstrip("\n") if sys.stdin else "":
+        return found
+    raise BadKey(
+        "The key needs a passphrase.", where=str(key),
+        why="there is no terminal to ask on, and nothing on standard input",
+        remedy="Call it on a terminal; or have ssh-keygen and its agent sign: sensei bundle sign FILE --text, "
+        "then --signature SIGNED.sig",
+    )  # fmt: skip
+
+
+def _has_terminal() -> bool:
+    """One that a passphrase can be typed on, whatever standard input is."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

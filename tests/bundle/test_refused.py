@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,19 @@ def test_a_bundle_that_is_not_there(tmp_path: Path) -> None:
     error = json.loads(run_in(tmp_path, "bundle", "verify", "none", "-o", "json").errors)["error"]
     assert (error["where"], error["why"]) == ("none", "No such file or directory")
     assert "Name the bundle's file" in error["remedy"]
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+def test_a_passphrase_without_a_terminal(plain: Path, tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-f", tmp_path / "key"], check=True)
+    shutil.copy(plain, tmp_path / "b.tar.gz")
+    words = [sys.executable, "-m", "sensei_tui", "bundle", "sign", "b.tar.gz", "--key", "key"]
+    for given, code, text in (
+        ("", 2, "no terminal to ask on"),
+        ("other\n", 2, "the passphrase is wrong"),
+        ("open sesame\n", 0, ""),
+    ):
+        done = subprocess.run(words, cwd=tmp_path, input=given, capture_output=True, text=True, start_new_session=True)
+        assert done.returncode == code, done
+        assert text in done.stderr
+        assert "Warning" not in done.stderr

@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sensei_tui.bundle import sshsig
 from sensei_tui.bundle.archive import Archive, File, open_archive
 from sensei_tui.bundle.contents import read_contents
 from sensei_tui.bundle.errors import BadBundle
@@ -86,6 +87,11 @@ def test_a_key_that_the_site_took_away_or_that_is_over(path: Path, tmp_path: Pat
     with pytest.raises(NotTrusted) as caught:
         seal(archive, over)
     assert "was valid until 2026-11-27" in caught.value.why
+    assert "change that line" in caught.value.remedy
+    with pytest.raises(NotTrusted) as caught:
+        seal(archive, Signer(vendor.principals, vendor.key, namespaces="git"))
+    assert "for git only" in caught.value.why
+    assert "add the key" not in caught.value.remedy
     assert seal(archive, over, vendor).signer == "vendor", "a line that allows it is enough"
 
 
@@ -103,8 +109,20 @@ def test_the_signature_of_another_bundle(path: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = File(bundle(tmp_path / "other", "tar", names=(API,)))
     append(other, {name: archive.text(name) for name in ("SIGNED", "SIGNED.sig")}, 0)
-    with pytest.raises(BadBundle, match="of another bundle"):
+    with pytest.raises(BadBundle, match="of another bundle") as caught:
         seal(open_archive(other.path), vendor)
+    assert caught.value.why == "it is of version 1.0.0 too, of other content"
+    assert "Have this bundle signed" in caught.value.remedy
+
+
+def test_a_signature_for_another_use_names_the_file(path: Path, tmp_path: Path) -> None:
+    vendor = key(tmp_path / "key")
+    archive = signed(path, tmp_path / "key")
+    text = archive.text("SIGNED")
+    append(File(path), {"SIGNED": text, "SIGNED.sig": sshsig.sign(text, tmp_path / "key", namespace="git").encode()}, 0)
+    with pytest.raises(BadSignature, match="another use") as caught:
+        seal(open_archive(path), vendor)
+    assert caught.value.where == f"{path}: SIGNED.sig"
 
 
 def test_a_changed_text_or_signature(path: Path, tmp_path: Path) -> None:

@@ -107,8 +107,10 @@ def test_a_flipped_bit_anywhere_is_refused(tmp_path: Path, keys: Path, kind: str
 
 def test_for_another_use_it_is_refused(tmp_path: Path, keys: Path) -> None:
     with pytest.raises(BadSignature, match="another use") as caught:
-        check(TEXT, theirs(tmp_path, keys, "ed25519", "git"))
+        check(TEXT, theirs(tmp_path, keys, "ed25519", "git"), where="a: SIGNED.sig")
     assert "'git'" in caught.value.why
+    assert caught.value.where == "a: SIGNED.sig"
+    assert "-n sensei-bundle" in caught.value.remedy
 
 
 def test_what_is_no_signature(tmp_path: Path, keys: Path) -> None:
@@ -129,11 +131,27 @@ def test_a_key_with_a_passphrase(tmp_path: Path, keys: Path) -> None:
             sign(TEXT, keys / "locked", wrong)
         assert str(keys / "locked") in caught.value.where
         assert "open sesame" not in str(caught.value)
+    assert caught.value.why == "the passphrase is wrong"
 
 
 def test_whether_a_key_is_locked(tmp_path: Path, keys: Path) -> None:
     assert is_locked(keys / "locked")
     assert not any(is_locked(path) for path in (*(keys / kind for kind in KINDS), keys / "rsa.pub", tmp_path / "none"))
+
+
+def test_a_key_that_is_cut_short_is_no_wrong_passphrase(tmp_path: Path, keys: Path) -> None:
+    lines = (keys / "locked").read_text().splitlines()
+    (tmp_path / "cut").write_text("\n".join([*lines[:2], lines[-1], ""]))
+    with pytest.raises(BadKey) as caught:
+        sign(TEXT, tmp_path / "cut", b"open sesame")
+    assert "passphrase" not in caught.value.why
+    assert "ssh-keygen" in caught.value.remedy
+
+
+def test_a_file_of_trusted_keys_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadKey) as caught:
+        allowed_signers(tmp_path / "none")
+    assert "--trust" in caught.value.remedy
 
 
 def test_keys_that_can_not_be_used(tmp_path: Path, keys: Path) -> None:

@@ -213,6 +213,6 @@ def test_steps_that_are_none(tmp_path: Path) -> None:
     told = run_in(tmp_path, "bundle", "sign", path, "--signature", "SIGNED.sig")
     assert (told.code, "Sites will refuse it: nobody touched" in told.errors) == (0, True)
     for options, code, text in (([], 2, "--signature"), (["--text", "--key", "key"], 2, "one of"), (["--key", "key"], 2, "on a token"),
-                                (["--signature", "SIGNED"], 2, "NAME.sig"), (["--signature", "none.sig"], 3, "none")):  # fmt: skip
+                                (["--signature", "SIGNED"], 2, "NAME.sig"), (["--signature", "none.sig"], 2, "with the text as NAME")):  # fmt: skip
         done = run_in(tmp_path, "bundle", "sign", path, *options)
         assert (done.code, text in done.errors) == (code, True), done
