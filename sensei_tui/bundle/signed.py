@@ -37,6 +37,8 @@ class NotTrusted(SenseiError):
 
     code = "not-trusted"
     exit_code = ExitCode.FINDING
+    fingerprint = ""
+    """Of the key whose signature fits, and that may not sign; empty where nobody signed."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +135,13 @@ def _signer(archive: Archive, signature: sshsig.Signature, trusted: tuple[Signer
     why = [item.may_sign(sshsig.NAMESPACE, now) or item.takes(signature.flags) for item in of_key]
     if "" in why:
         return of_key[why.index("")].principals
-    raise NotTrusted(
+    error = NotTrusted(
         "The bundle is signed by a key that this site does not trust.", where=f"{archive.path}: {SIGNATURE}",
         why="; ".join(why) or f"nobody in the site's file of trusted keys has {signature.fingerprint}",
         remedy=_ALLOW if why else _ADD,
     )  # fmt: skip
+    error.fingerprint = signature.fingerprint
+    raise error
 
 
 def _warnings(when: datetime, now: datetime) -> list[str]:

@@ -14,6 +14,7 @@ from sensei_tui.cli.lazy import LazyGroup
 from sensei_tui.cli.output import emit, note, output_option, say
 
 if TYPE_CHECKING:
+    from sensei_tui.base.errors import SenseiError
     from sensei_tui.bundle.archive import Archive
     from sensei_tui.bundle.contents import Contents
     from sensei_tui.bundle.joined import Missing
@@ -109,20 +110,49 @@ def verify(files: tuple[Path, ...], site: Path | None, trust: Path | None, allow
 
     Trusted keys are those of --trust, or of the site's file trusted-keys. Exit code 1: something is not right.
     """
-    from sensei_tui.base import clock
     from sensei_tui.bundle.opened import Bundle
+    from sensei_tui.bundle.signed import NotTrusted
 
     bundle = Bundle.open(*files)
     archive, contents = bundle.archive, bundle.contents
-    seal, why = bundle.seal(trusted_keys(trust, site), clock.now(), allow_unsigned=allow_unsigned)
-    if why:
-        note(why)
+    seal, doubt = _seal_or_doubt(bundle, trusted_keys(trust, site))
+    accepted = allow_unsigned and isinstance(doubt, NotTrusted)
+    if doubt and accepted:
+        note(f"{doubt.what} {doubt.why}".strip())
     found, missing = problems_of(bundle), missing_of(archive)
-    answer = {"bundle": str(archive.path), "version": contents.version, "signed": seal, "problems": found,
-              "missing": missing}  # fmt: skip
-    emit(answer, verdict(archive.path, contents, seal, found, missing), output)
+    answer = {"bundle": str(archive.path), "version": contents.version, "signed": seal,
+              "untrusted": _untrusted(doubt), "problems": found, "missing": missing}  # fmt: skip
+    emit(answer, verdict(archive.path, contents, seal, found, missing, _unsealed(doubt)), output)
+    if doubt and not accepted:
+        raise doubt
     if found or missing:
         raise SystemExit(1)
+
+
+def _seal_or_doubt(bundle: Bundle, keys: Path | None) -> tuple[Seal | None, SenseiError | None]:
+    """What a signature is in doubt by is told after every byte was read. Raises BadKey."""
+    from sensei_tui.base import clock
+    from sensei_tui.bundle.errors import BadBundle
+    from sensei_tui.bundle.signed import NotTrusted
+    from sensei_tui.bundle.sshsig import BadSignature
+
+    try:
+        return bundle.seal(keys, clock.now(), allow_unsigned=False)[0], None
+    except (NotTrusted, BadSignature, BadBundle) as error:
+        return None, error
+
+
+def _untrusted(doubt: SenseiError | None) -> str:
+    """Fingerprint of the key that signed and that the site does not trust; empty where there is none."""
+    return str(getattr(doubt, "fingerprint", ""))
+
+
+def _unsealed(doubt: SenseiError | None) -> str:
+    from sensei_tui.bundle.signed import NotTrusted
+
+    if key := _untrusted(doubt):
+        return f"signed by {key}, which this site does not trust"
+    return "NOT SIGNED" if isinstance(doubt, NotTrusted) else "THE SIGNATURE IS NOT GOOD"
 
 
 def problems_of(bundle: Bundle) -> list[str]:
@@ -140,12 +170,13 @@ def problems_of(bundle: Bundle) -> list[str]:
 
 
 def verdict(
-    file: Path, contents: Contents, seal: Seal | None, problems: list[str], missing: list[Missing]
+    file: Path, contents: Contents, seal: Seal | None, problems: list[str], missing: list[Missing],
+    unsealed: str,
 ) -> list[str]:  # fmt: skip
     """For people."""
     from sensei_tui.base.text import plural
 
-    signed = f"signed {seal.when:%Y-%m-%d} by {seal.signer} ({seal.fingerprint})" if seal else "NOT SIGNED"
+    signed = f"signed {seal.when:%Y-%m-%d} by {seal.signer} ({seal.fingerprint})" if seal else unsealed
     warned = [f"warn: {text}" for text in seal.warnings] if seal else []
     if problems:
         return [f"{file} is damaged:", *(f"  {text}" for text in problems), signed, *warned]

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from sensei_tui.bundle.archive import File
+from sensei_tui.bundle.signed import append
+from sensei_tui.bundle.sshsig import fingerprint
 from tests.bundle.samples import bundle
 from tests.bundle.test_command import run_in
+from tests.bundle.test_signed import key as make_key
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,51 @@ def test_a_bundle_that_is_not_there(tmp_path: Path) -> None:
     error = json.loads(run_in(tmp_path, "bundle", "verify", "none", "-o", "json").errors)["error"]
     assert (error["where"], error["why"]) == ("none", "No such file or directory")
     assert "Name the bundle's file" in error["remedy"]
+
+
+def damaged(path: Path) -> None:
+    """A byte of a blob, in the middle of the file."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 1]))
+
+
+def test_damage_is_told_of_an_unsigned_bundle_too(plain: Path, tmp_path: Path) -> None:
+    shutil.copy(plain, tmp_path / "b.tar.gz")
+    done = run_in(tmp_path, "bundle", "verify", "b.tar.gz", "-o", "json")
+    assert (done.code, done.answer["problems"], done.answer["untrusted"]) == (1, [], "")
+    damaged(tmp_path / "b.tar.gz")
+    done = run_in(tmp_path, "bundle", "verify", "b.tar.gz")
+    assert done.code == 1
+    assert "b.tar.gz is damaged:" in done.out
+    assert "NOT SIGNED" in done.out
+    assert "The bundle is not signed." in done.errors
+
+
+def test_whose_key_it_is_that_is_not_trusted(plain: Path, tmp_path: Path) -> None:
+    shutil.copy(plain, tmp_path / "b.tar.gz")
+    vendor = make_key(tmp_path / "key")
+    run_in(tmp_path, "bundle", "sign", "b.tar.gz", "--key", "key")
+    done = run_in(tmp_path, "bundle", "verify", "b.tar.gz", "--allow-unsigned")
+    assert done.code == 0
+    assert f"signed by {fingerprint(vendor.key)}, which this site does not trust" in done.out
+    done = run_in(tmp_path, "bundle", "verify", "b.tar.gz", "-o", "json")
+    assert (done.code, done.answer["signed"], done.answer["untrusted"]) == (1, None, fingerprint(vendor.key))
+    assert json.loads(done.errors)["error"]["code"] == "not-trusted"
+    assert (
+        run_in(tmp_path, "bundle", "verify", "b.tar.gz", "--trust", "allowed", "-o", "json").answer["untrusted"] == ""
+    )
+
+
+def test_a_signature_that_does_not_fit_is_never_accepted(plain: Path, tmp_path: Path) -> None:
+    shutil.copy(plain, tmp_path / "b.tar.gz")
+    append(File(tmp_path / "b.tar.gz"), {"SIGNED": b"x", "SIGNED.sig": b"x"}, 0)
+    done = run_in(tmp_path, "bundle", "verify", "b.tar.gz", "--allow-unsigned")
+    assert done.code == 1
+    assert "every byte as it should be\nTHE SIGNATURE IS NOT GOOD" in done.out
+    assert "where  b.tar.gz: SIGNED.sig" in done.errors
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
