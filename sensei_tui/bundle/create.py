@@ -12,10 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import msgspec
 
+from sensei_tui.base.errors import SenseiError, UsageError
+from sensei_tui.base.text import clip, one_line
 from sensei_tui.bundle.archive import (
     INDEX,
     SECTOR,
@@ -32,6 +35,7 @@ from sensei_tui.bundle.archive import (
 )
 from sensei_tui.bundle.contents import CONTENTS, SUMS, Contents, Item, Left, blob_name
 from sensei_tui.bundle.disk import DiskFull, Progress, allocated, check_room, reserve, written_early
+from sensei_tui.bundle.errors import unreadable
 from sensei_tui.bundle.inventory import Inventory
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Document, encoded, index_of
 from sensei_tui.bundle.pool import Blob, Pool, checked, reachable
@@ -148,10 +152,21 @@ def upload_list(pool: Pool, contents: Contents) -> str:
 
 
 def newest(times: Iterable[str]) -> str:
-    """The latest of some RFC 3339 times, whole seconds in UTC; SOURCE_DATE_EPOCH where that is set."""
-    given = os.environ.get("SOURCE_DATE_EPOCH", "")
-    seconds = [int(given)] if given.isdigit() else [*map(_seconds, times)]
+    """The latest of some RFC 3339 times, whole seconds in UTC; or SOURCE_DATE_EPOCH. Raises UsageError."""
+    given = source_date()
+    seconds = [*map(_seconds, times)] if given is None else [given]
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max([EPOCH, *seconds])))
+
+
+def source_date() -> int | None:
+    """SOURCE_DATE_EPOCH, which reproducible builds set; None where it is not. Raises UsageError."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if given and not re.fullmatch(r"[0-9]{1,11}", given):
+        raise UsageError(
+            "The bundle's date can't be read.", where="SOURCE_DATE_EPOCH", why=f"it is {clip(one_line(given), 80)}",
+            remedy="Set it to seconds since 1970, or unset it.",
+        )  # fmt: skip
+    return int(given) if given else None
 
 
 def _seconds(text: str) -> int:
@@ -170,6 +185,41 @@ def leave_out(pool: Pool, known: Inventory) -> tuple[Left, ...]:
 # Writing.
 
 
+def check_output(output: Path) -> None:
+    """Before anything is read: whether a bundle may be written there. Raises UsageError."""
+    if output.is_dir():
+        remedy = f"Name a file in it, for example {output / 'sensei-bundle.tar.gz'}."
+        raise UsageError("The bundle can't be written.", where=str(output), why="it is a directory", remedy=remedy)
+    _check_replaced(output)
+    try:
+        # What the permissions say is not all: the disk may be read-only.
+        with TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise UsageError(
+            "No file can be written in the directory.", where=str(output.parent), why=error.strerror or "",
+            remedy="Make the directory, or name one that you may write to (--output FILE).",
+        ) from None  # fmt: skip
+
+
+def _check_replaced(output: Path) -> None:
+    if output.exists() and not _is_replaceable(output):
+        remedy = "Name another file (--output FILE), or move that one away."
+        raise UsageError("A file that is no bundle is not replaced.", where=str(output), remedy=remedy)
+
+
+def _is_replaceable(path: Path) -> bool:
+    """A bundle, whole or not, or an empty file."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(SECTOR)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    return not head or f"{INDEX}\0".encode() in head
+
+
 def file_size(build: Build, shape: Shape) -> int:
     """Bytes of the finished file."""
     text = index_text(build.entries)
@@ -179,8 +229,10 @@ def file_size(build: Build, shape: Shape) -> int:
 def write_bundle(build: Build, output: Path, shape: Shape, on_progress: Progress = silent) -> int:
     """Write it, or finish what was begun: whole files of an earlier try are kept. Returns the bytes of the file.
 
-    Raises DiskFull, BadBundle where a source's blob is not what its digest says, SenseiError, OSError.
+    Raises DiskFull, UsageError where another file is there, BadBundle where a source's blob is not what its digest
+    says, SenseiError, OSError.
     """
+    _check_replaced(output)
     part, total = output.with_name(f"{output.name}.part"), file_size(build, shape)
     done = _begun(build, part, shape)
     check_room(part, total - allocated(part))
@@ -196,6 +248,9 @@ def write_bundle(build: Build, output: Path, shape: Shape, on_progress: Progress
             "The bundle can't be written.", where=str(part), why=error.strerror or str(error),
             remedy="Make room; the same command then goes on where it stopped.",
         ) from None  # fmt: skip
+    except SenseiError as error:
+        error.remedy = f"{error.remedy} What is whole is kept in {part}, to go on from; remove it if you don't.".strip()
+        raise
     finally:
         os.close(file)
     part.replace(output)
@@ -270,4 +325,4 @@ def _bytes(pieces: Iterable[memoryview]) -> bytes:
     return b"".join(bytes(piece) for piece in pieces)
 
 
-__all__ = ["Build", "File", "add_files", "file_size", "leave_out", "newest", "silent", "write_bundle"]
+__all__ = ["Build", "File", "add_files", "check_output", "file_size", "leave_out", "newest", "silent", "write_bundle"]

@@ -56,13 +56,18 @@ def create(
 
     Broken off, the same command goes on where it stopped. The same inputs give the same file, byte by byte.
     """
+    from sensei_tui.bundle.create import check_output, source_date
     from sensei_tui.bundle.make import build
     from sensei_tui.bundle.volumes import parse_size
 
+    source_date()
+    if target:
+        check_output(target)
     secret = passphrase(key) if key else None
     limit = parse_size(volume_size) if volume_size else 0
     order = _order(site, version, files, extra, platforms or ("linux/amd64",), patterns, model, since)
-    target = target or Path(f"sensei-bundle-{order.version}.{shape}")
+    if not target:
+        check_output(target := Path(f"sensei-bundle-{order.version}.{shape}"))
     with closing(_source(source, ca, plain_http, target.parent)) as images:
         made = build(order, images, _tell)
         written = _written(made, target, shape, limit)

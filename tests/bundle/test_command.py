@@ -109,12 +109,35 @@ def test_what_is_wrong_with_an_order(desk: Desk) -> None:
         (["--version", "9.9"], 2, "not 9.9"), (["--image", "example.com/none:1"], 1, "no image example.com/none:1"),
         (["--platform", "linux/s390x"], 1, "linux/s390x"), (["--volume-size", "large"], 2, "no size of a volume"),
         (["--volume-size", "100kB"], 2, "too small"), (["--sign", "none"], 2, "key"), (["--since", "none"], 2, "none"),
-        (["--images-from", "oci:none"], 2, "none"), (["--output", "none/a.tar.gz"], 3, "none"),
+        (["--images-from", "oci:none"], 2, "none"), (["--output", "none/a.tar.gz"], 2, "none"),
         (["--model", "patterns"], 2, "sensei-llm"),
     ):  # fmt: skip
         done = desk.create("--output", "wrong.tar.gz", *arguments, code=code)
         assert text in done.errors, (arguments, done.errors)
         assert not (desk.root / "wrong.tar.gz").exists()
+
+
+def test_what_is_no_bundle_is_not_replaced(desk: Desk, signed: Path) -> None:
+    (desk.root / "names").write_text("one\ntwo\n")
+    (desk.root / "full").mkdir()
+    for output, where in (("names", "names"), ("full", "full"), ("/proc/b.tar.gz", "/proc"), ("none/b.tar", "none")):
+        done = desk.bundle("create", "--images-from", "oci:none", "--output", output, code=2)
+        assert f"where  {where}\n" in done.errors, "before the source is looked at"
+        assert "--output" in done.errors or "Name a file in it" in done.errors
+    assert (desk.root / "names").read_text() == "one\ntwo\n"
+    shutil.copy(signed, desk.root / "old.tar.gz")
+    desk.create("--output", "old.tar.gz")
+    assert (desk.root / "old.tar.gz").stat().st_size < signed.stat().st_size, "a bundle is: this one is not signed"
+    (desk.root / "empty").touch()
+    desk.create("--output", "empty", "--format", "tar")
+    desk.create("--output", "empty", "--format", "tar")
+
+
+def test_a_source_date_that_is_none(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "abc")
+    done = desk.bundle("create", "--images-from", "oci:none", code=2)
+    assert "SOURCE_DATE_EPOCH" in done.errors
+    assert "seconds since 1970" in done.errors
 
 
 def test_a_passphrase_is_asked_for_and_tried_before(desk: Desk) -> None:
@@ -130,9 +153,14 @@ def test_a_passphrase_is_asked_for_and_tried_before(desk: Desk) -> None:
         "--sign",
         "locked",
     ]
-    for word, code in (("wrong", 2), ("open sesame", 0)):
+    for word, code in (("not this", 2), ("open sesame", 0)):
         done = subprocess.run(
-            [*command, "--output", "locked.tar"], cwd=desk.root, input=f"{word}\n", capture_output=True, text=True
+            [*command, "--output", "locked.tar"],
+            cwd=desk.root,
+            input=f"{word}\n",
+            capture_output=True,
+            text=True,
+            start_new_session=True,
         )
         assert done.returncode == code, done.stderr
         assert (desk.root / "locked.tar").exists() is (code == 0)
@@ -180,7 +208,7 @@ def test_in_volumes(desk: Desk, signed: Path) -> None:
         made.name(made.manifest([made.layer(40_000_000 if number < 4 else 10_000)]), name)
     made.done()
     done = desk.bundle(
-        "create", "--images-from", "oci:large", "--volume-size", "90MB", "--output", "v/b.tar.gz", code=3
+        "create", "--images-from", "oci:large", "--volume-size", "90MB", "--output", "v/b.tar.gz", code=2
     )
     assert "v" in done.errors
     (desk.root / "v").mkdir()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sensei_tui.base.errors import UsageError
 from sensei_tui.bundle.archive import open_archive
 from sensei_tui.bundle.contents import read_contents
 from sensei_tui.bundle.create import SHAPES, file_size, write_bundle
@@ -96,6 +97,23 @@ def test_a_damaged_source_is_named_and_nothing_is_called_a_bundle(tmp_path: Path
     blob.write_bytes(content)
     whole = bundle(tmp_path, source=source)
     assert check_files(open_archive(whole), sums(open_archive(whole)), lambda _: None) == []
+
+
+def test_what_is_kept_of_a_broken_try_is_told(tmp_path: Path) -> None:
+    source = layout(tmp_path / "layout")
+    blob = max((source / "blobs/sha256").iterdir(), key=lambda item: item.stat().st_size)
+    blob.write_bytes(blob.read_bytes()[:-1])
+    with pytest.raises(BadBundle) as caught:
+        bundle(tmp_path, source=source)
+    assert (tmp_path / "bundle.tar.gz.part").exists()
+    assert f"is kept in {tmp_path}/bundle.tar.gz.part" in caught.value.remedy
+
+
+def test_what_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "bundle.tar.gz").write_text("names")
+    with pytest.raises(UsageError, match="no bundle is not replaced"):
+        bundle(tmp_path)
+    assert (tmp_path / "bundle.tar.gz").read_text() == "names"
 
 
 def test_a_source_that_is_shorter_or_longer_than_it_says(tmp_path: Path) -> None:
