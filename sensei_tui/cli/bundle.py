@@ -11,7 +11,7 @@ import click
 
 from sensei_tui.cli.install import SITE
 from sensei_tui.cli.lazy import LazyGroup
-from sensei_tui.cli.output import emit, note, output_option, say
+from sensei_tui.cli.output import emit, note, output_option
 
 if TYPE_CHECKING:
     from sensei_tui.base.errors import SenseiError
@@ -220,14 +220,16 @@ def trusted_keys(trust: Path | None, site: Path | None) -> Path | None:
 
 @click.command()
 @FILES
-def inventory(files: tuple[Path, ...]) -> None:
+@output_option
+def inventory(files: tuple[Path, ...], output: str) -> None:
     """The digests of a bundle: small enough to be sent to whoever makes the next one (create --since FILE)."""
     from sensei_tui.bundle.contents import read_contents
     from sensei_tui.bundle.inventory import inventory_of
     from sensei_tui.bundle.joined import open_bundle
 
     archive = open_bundle(files)
-    say(inventory_of(archive, read_contents(archive)).text().rstrip("\n"))
+    found = inventory_of(archive, read_contents(archive))
+    emit(found, found.text().rstrip("\n"), output)
 
 
 @click.command()

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sensei_tui.cli.bundle import FILE, FILES, missing_of, sealed, trust_options, trusted_keys
 from sensei_tui.cli.install import SITE
-from sensei_tui.cli.output import note, say
+from sensei_tui.cli.output import emit, note, output_option
 
 if TYPE_CHECKING:
     from sensei_tui.bundle.contents import Contents
@@ -31,9 +31,10 @@ ENDS = (signal.SIGINT, signal.SIGTERM)
 @click.option("--tls-key", type=FILE, help="Its key, PEM.")
 @SITE
 @trust_options
+@output_option
 def serve(
     files: tuple[Path, ...], listen: str, tls_cert: Path | None, tls_key: Path | None, site: Path | None,
-    trust: Path | None, allow_unsigned: bool,
+    trust: Path | None, allow_unsigned: bool, output: str,
 ) -> None:  # fmt: skip
     """The bundle itself as a registry that can only be read, straight from the file, until Ctrl-C.
 
@@ -44,7 +45,8 @@ def serve(
     address, tls = _address(listen), _pair(tls_cert, tls_key)
     what, contents = _opened(files, trusted_keys(trust, site), allow_unsigned=allow_unsigned)
     with Server(address, what, tls, note) as server, _ended_by_signals(server):
-        say("\n".join(_told(server, contents, address[0], len(what.repositories))))
+        told = _told(server, contents, address[0], sorted(what.repositories))
+        emit(told, _lines(told), output)
         server.serve_forever()
     note("No longer served.")
 
@@ -77,14 +79,20 @@ def _pair(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | Non
     return (certificate, key) if certificate and key else None
 
 
-def _told(server: Server, contents: Contents, host: str, repositories: int) -> list[str]:
+def _told(server: Server, contents: Contents, host: str, repositories: list[str]) -> dict[str, Any]:
     from sensei_tui.bundle.serve import containerd
 
     name = socket.gethostname() if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     address = f"{'https' if server.context else 'http'}://{name}:{server.port}"
     ca = "/etc/containerd/certs.d/sensei-bundle-ca.crt" if server.context else ""
-    lines = [f"version {contents.version}: {repositories} repositories at {address}, to be read only", ""]
-    for path, text in containerd(contents, address, ca=ca).items():
+    return {"version": contents.version, "address": address, "repositories": repositories,
+            "containerd": containerd(contents, address, ca=ca)}  # fmt: skip
+
+
+def _lines(told: dict[str, Any]) -> list[str]:
+    count = len(told["repositories"])
+    lines = [f"version {told['version']}: {count} repositories at {told['address']}, to be read only", ""]
+    for path, text in told["containerd"].items():
         lines += [f"# {path}", *text.splitlines(), ""]
     return [*lines, '# containerd\'s config.toml needs config_path = "/etc/containerd/certs.d"; Ctrl-C ends this.']
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from sensei_tui.base.errors import ExitCode, SenseiError
+from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.base.text import plain
 
 FORMATS = ("text", "json", "yaml")
@@ -73,6 +73,8 @@ def run(command: click.Command, arguments: list[str]) -> NoReturn:
     except SenseiError as error:
         fail(error, as_json=wants_json(arguments))
     except click.ClickException as error:
+        if wants_json(arguments):
+            fail(_usage(error), as_json=True)
         error.show()
         sys.exit(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
@@ -86,6 +88,13 @@ def run(command: click.Command, arguments: list[str]) -> NoReturn:
         failed = SenseiError(error.strerror or str(error), where=str(error.filename or ""))
         fail(failed, as_json=wants_json(arguments))
     sys.exit(result if isinstance(result, int) else ExitCode.OK)
+
+
+def _usage(error: click.ClickException) -> UsageError:
+    """What click found wrong on the command line."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "sensei"
+    return UsageError(error.format_message(), where=path, remedy=f"See {path} --help")
 
 
 def report_defect() -> NoReturn:

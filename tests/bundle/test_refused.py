@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sensei_tui.bundle.archive import File
+from sensei_tui.bundle.inventory import known_by
 from sensei_tui.bundle.signed import append
 from sensei_tui.bundle.sshsig import fingerprint
 from tests.bundle.samples import bundle
@@ -107,3 +108,36 @@ def test_a_passphrase_without_a_terminal(plain: Path, tmp_path: Path) -> None:
         assert done.returncode == code, done
         assert text in done.stderr
         assert "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize(("words", "what"), [
+    (["bundle", "verify"], "Missing argument 'FILE...'."),
+    (["bundle", "verify", "b", "--nothing"], "No such option"),
+])  # fmt: skip
+def test_a_wrong_command_line_is_told_as_json(tmp_path: Path, words: list[str], what: str) -> None:
+    done = run_in(tmp_path, *words, "-o", "json")
+    error = json.loads(done.errors)["error"]
+    assert (done.code, error["code"], error["where"]) == (2, "usage", "sensei bundle verify")
+    assert error["what"].startswith(what)
+    assert error["remedy"] == "See sensei bundle verify --help"
+    assert run_in(tmp_path, *words).errors.startswith("Usage: ")
+
+
+def test_an_inventory_as_json(plain: Path) -> None:
+    told = run_in(plain.parent, "bundle", "inventory", plain, "-o", "json").answer
+    known = known_by(plain)
+    assert told == {"version": "1.0.0", "sizes": dict(known.sizes), "names": dict(known.names)}
+
+
+def test_what_is_served_is_told_as_json(plain: Path) -> None:
+    words = ["bundle", "serve", plain, "--listen", "127.0.0.1:0", "--allow-unsigned", "-o", "json"]
+    command = [sys.executable, "-m", "sensei_tui", *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        lines = iter(process.stdout.readline, "}\n")
+        told = json.loads("".join(lines) + "}")
+        process.terminate()
+    assert process.returncode == 0
+    assert told["address"].startswith("http://127.0.0.1:")
+    assert "sensei/api" in told["repositories"]
+    assert told["address"] in told["containerd"]["/etc/containerd/certs.d/docker.io/hosts.toml"]
