@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from sensei_tui.registry.auth import Auth, scope
-from sensei_tui.registry.connections import Connections, OnBytes, trust
+from sensei_tui.registry.connections import Connections, OnBytes
 from sensei_tui.registry.credentials import Keyring, Login
 from sensei_tui.registry.downloads import Download
 from sensei_tui.registry.errors import Asked, NotFound, RegistryError, Unauthorized
@@ -52,7 +52,7 @@ class Registry:
         process's own if not given. Does not touch the network. Raises UsageError."""
         self.place = place
         server = _HUB_SERVER if place.host == HUB else place.host
-        connections = Connections(trust(ca) if ca else None, timeout, environment)
+        connections = Connections(ca, timeout, environment)
         auth = Auth(place, connections, credentials, plain=plain)
         root = f"{'http' if plain else 'https'}://{server}"
         self._requests = Requests(root, connections, auth, patience or Patience())
@@ -68,8 +68,9 @@ class Registry:
         self._requests.close()
 
     def ping(self) -> None:
-        """Whether it is a registry and takes our login. One try, so that a wrong address is told at once."""
-        answer = self._requests.once(self._call("GET", "", "ask for its version", good=(200, 404)))
+        """Whether it is a registry and takes our login. One try, so that a wrong address is told at once; more where
+        the registry asks us to wait."""
+        answer = self._requests.ask(self._call("GET", "", "ask for its version", good=(200, 404)), at_once=True)
         if answer.status == 404:
             asked = Asked(self._requests.registry, "ask for its version")
             raise NotFound(asked, "This is not a registry.", why="it does not know /v2/", status=404)

@@ -61,7 +61,10 @@ def trust(ca: Path | None) -> ssl.SSLContext:
             context.load_verify_locations(cafile=str(ca))
         except (OSError, ssl.SSLError) as error:
             why = "it has no certificate in it" if isinstance(error, ssl.SSLError) else str(error.strerror)
-            raise UsageError("The registry's authority cannot be read.", where=str(ca), why=why) from None
+            remedy = "Name the PEM file of the authority that signed the registry's certificate (--ca FILE)."
+            raise UsageError(
+                "The registry's authority cannot be read.", where=str(ca), why=why, remedy=remedy
+            ) from None  # fmt: skip
     return context
 
 
@@ -126,13 +129,15 @@ class Connections:
     """Any thread. A connection is used by one request at a time; idle ones wait for the next to the same host."""
 
     def __init__(
-        self, tls: ssl.SSLContext | None, timeout: float, environment: Mapping[str, str] | None = None
+        self, ca: Path | None, timeout: float, environment: Mapping[str, str] | None = None
     ) -> None:  # fmt: skip
         """`timeout`: seconds in which a connection, or the next byte of an answer, must come. `environment` names
-        the proxy, if there is one. Without `tls` this host's authorities are trusted, and read when first needed."""
+        the proxy, if there is one. Without `ca` (PEM) this host's authorities are trusted, and read when first
+        needed. Raises UsageError if that file is not usable."""
         self.timeout = timeout
         self._environment = os.environ if environment is None else environment
-        self._tls = tls
+        self._ca = ca
+        self._tls = trust(ca) if ca else None
         self._idle: dict[Origin, list[http.client.HTTPConnection]] = {}
         self._used: weakref.WeakSet[http.client.HTTPConnection] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -218,7 +223,7 @@ class Connections:
             connection.endheaders()
             connection.sock.settimeout(self.timeout)
         except (OSError, http.client.HTTPException) as error:
-            failed = from_exception(asked, error, self.timeout)
+            failed = from_exception(asked, error, self.timeout, self._ca)
             if proxy := self._proxy(origin):
                 failed.why += f" (by way of the proxy {proxy} that HTTPS_PROXY names; NO_PROXY makes exceptions)"
             raise failed from error

@@ -129,10 +129,16 @@ def _read(path: Path) -> dict[str, Any]:
         told = msgspec.json.decode(path.read_bytes())
     except OSError as error:
         why = one_line(error.strerror or "it cannot be read").lower()
-        raise CredentialsError("The file of registry logins cannot be read.", where=str(path), why=why) from None
+        raise CredentialsError(
+            "The file of registry logins cannot be read.", where=str(path), why=why,
+            remedy="Let this user read it, or name another: DOCKER_CONFIG=DIRECTORY, REGISTRY_AUTH_FILE=FILE.",
+        ) from None  # fmt: skip
     except msgspec.DecodeError:
         # The decoder's own words may quote what stands there.
-        raise CredentialsError("The file of registry logins is not JSON.", where=str(path)) from None
+        raise CredentialsError(
+            "The file of registry logins is not JSON.", where=str(path),
+            remedy="Move it away and log in again (docker login or podman login).",
+        ) from None  # fmt: skip
     return _mapping(told)
 
 
@@ -157,8 +163,9 @@ def _decoded(auth: str, source: str) -> tuple[str, str]:
         colon = ""
     if not colon:
         raise CredentialsError(
-            "A registry login cannot be read.", where=source, why="it is not base64 of USER:PASSWORD"
-        )
+            "A registry login cannot be read.", where=source, why="it is not base64 of USER:PASSWORD",
+            remedy="Log in again (docker login or podman login).",
+        )  # fmt: skip
     return user, password.rstrip("\0")
 
 

@@ -8,6 +8,7 @@ import ssl
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import BadStatusLine, HTTPMessage
+from pathlib import Path
 
 import msgspec
 
@@ -17,6 +18,8 @@ from sensei_tui.base.text import clip, one_line
 
 _LONGEST = 400
 """Characters that are told of a registry's own words."""
+_ENDLESS = 1e9
+"""Seconds: more than that nobody waits."""
 ALWAYS = 1_000
 """Worth trying again as long as the caller's patience lasts."""
 _WRITING_FAILED = 3
@@ -24,6 +27,7 @@ _WRITING_FAILED = 3
 _ALERT = "\x15\x03"
 """How an alert of TLS begins: what a TLS server may answer to plain HTTP."""
 _NO_PLAIN = "Leave out the option for plain HTTP (--plain-http)."
+_OTHER = "That file is not the authority's: get the right one from the registry's administrator (--ca FILE)."
 _TRUST = "Name the file of the authority that signed it (--ca FILE)."
 
 
@@ -174,6 +178,8 @@ def refused(asked: Asked, status: int, headers: HTTPMessage, body: bytes) -> Reg
     told = ": ".join(part for part in (reason, message) if part)
     error = kind(asked, _cannot(asked), why=why or told or f"HTTP {status}", remedy=remedy, status=status)
     error.reason, error.wait = reason, _seconds(headers.get("Retry-After", ""))
+    if error.wait >= 1:
+        error.why += f"; it asks us to wait {clock.duration(error.wait)}"
     return error
 
 
@@ -232,18 +238,18 @@ def _told(body: bytes) -> tuple[str, str]:
 def _seconds(text: str) -> float:
     """Retry-After as seconds from now: a number or a date (RFC 9110); 0 for what is neither."""
     if text.strip().isdecimal():
-        return float(text)
+        return min(float(text), _ENDLESS)
     try:
         return max(0.0, (parsedate_to_datetime(text) - clock.now()).total_seconds())
     except (ValueError, TypeError):
         return 0.0
 
 
-def from_exception(asked: Asked, error: Exception, timeout: float) -> RegistryError:
-    """The error for what a socket, TLS or http.client raised. `timeout` in seconds."""
+def from_exception(asked: Asked, error: Exception, timeout: float, ca: Path | None = None) -> RegistryError:
+    """The error for what a socket, TLS or http.client raised. `timeout` in seconds; `ca`: the authority's file."""
     what = f"We could not {asked.doing}."
     if isinstance(error, ssl.SSLCertVerificationError):
-        why, remedy = _certificate(error)
+        why, remedy = _certificate(error, ca)
         return TlsFailed(asked, what, why=why, remedy=remedy)
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return _tls(asked, what, error)
@@ -257,7 +263,7 @@ def from_exception(asked: Asked, error: Exception, timeout: float) -> RegistryEr
     return Lost(asked, what, why="its answer was cut off, or is no HTTP", remedy="Look at the registry's own log.")
 
 
-def _certificate(error: ssl.SSLCertVerificationError) -> tuple[str, str]:
+def _certificate(error: ssl.SSLCertVerificationError, ca: Path | None) -> tuple[str, str]:
     # Numbers of OpenSSL's X509_V_ERR_*.
     if error.verify_code in (9, 10):
         state = "has expired" if error.verify_code == 10 else "is not valid yet"
@@ -265,8 +271,10 @@ def _certificate(error: ssl.SSLCertVerificationError) -> tuple[str, str]:
     if error.verify_code in (62, 64):
         return "its certificate is for another name", "Use a name that the certificate has."
     if error.verify_code in (18, 19, 20, 21):
+        if ca:
+            return f"its certificate is signed by another authority than {ca}", _OTHER
         return "its certificate is signed by an authority that is not trusted here", _TRUST
-    return one_line(error.verify_message or "its certificate is not valid"), _TRUST
+    return one_line(error.verify_message or "its certificate is not valid"), _OTHER if ca else _TRUST
 
 
 def _tls(asked: Asked, what: str, error: ssl.SSLError) -> RegistryError:

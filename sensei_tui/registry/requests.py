@@ -71,13 +71,16 @@ class Requests:
         self._closed.set()
         self.connections.close()
 
-    def ask(self, call: Call) -> Answer:
-        """The answer, tried again as `Patience` says. Raises RegistryError, CredentialsError."""
+    def ask(self, call: Call, *, at_once: bool = False) -> Answer:
+        """The answer, tried again as `Patience` says; `at_once`: only where the registry asks us to wait. Raises
+        RegistryError, CredentialsError."""
         tries = self.tries()
         while True:
             try:
                 return self.once(call)
             except RegistryError as error:
+                if at_once and not error.wait:
+                    raise
                 tries.failed(error)
 
     def once(self, call: Call) -> Answer:

@@ -164,6 +164,7 @@ def test_a_broken_file_is_told_without_what_is_in_it(tmp_path: Path, text: str) 
         found(tmp_path)
     assert str(tmp_path) in caught.value.where
     assert "hidden" not in str(caught.value)
+    assert "og in again" in caught.value.remedy
 
 
 @pytest.mark.parametrize("told", [[], "text", {"auths": []}, {"auths": {"registry.lan:5000": "x"}}, {"auths": {"registry.lan:5000": {}}}, {}])  # fmt: skip

@@ -78,7 +78,10 @@ def test_an_authority_that_is_not_known(secured: Real) -> None:
 
 def test_another_authority(secured: Real, tmp_path: Path) -> None:
     other, _, _ = tls.ensure(tmp_path)
-    assert isinstance(failure(secured.client(login(), ca=other)), TlsFailed)
+    error = failure(secured.client(login(), ca=other))
+    assert isinstance(error, TlsFailed)
+    assert str(other) in error.why
+    assert "That file is not the authority's" in error.remedy
 
 
 @pytest.mark.parametrize(

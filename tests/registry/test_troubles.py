@@ -120,6 +120,28 @@ def test_the_registrys_wish_is_followed_within_bounds(text: str, least: float) -
     assert waits == [max(least, 0.25)]
 
 
+@pytest.mark.parametrize(("wish", "told"), [("9999999", "2777h46m"), ("9" * 400, "277777h46m"), ("7", "7s")])
+def test_a_wish_that_is_too_long_is_waited_for_as_long_as_we_do_and_told(wish: str, told: str) -> None:
+    """The first question too, which is otherwise asked once."""
+    with scripted(InTurn(Reply(429, {"Retry-After": wish}))) as server, pytest.raises(ServerFailed) as caught:
+        server.client(patience=Patience(3, 0.001, 0.001, asked=0.01)).ping()
+    assert len(server.asked) == 3
+    assert caught.value.why.endswith(f"it asks us to wait {told}")
+    with scripted(InTurn(Reply(503))) as server, pytest.raises(ServerFailed):
+        server.client(patience=Patience(3, 0.001, 0.001)).ping()
+    assert len(server.asked) == 1
+
+
+def test_a_long_wish_can_be_broken_off() -> None:
+    with scripted(InTurn(Reply(429, {"Retry-After": "9999999"}))) as server:
+        registry = server.client()
+        threading.Timer(0.3, registry.close).start()
+        began = time.monotonic()
+        with pytest.raises(ServerFailed):
+            registry.ping()
+    assert time.monotonic() - began < 20
+
+
 def test_an_early_refusal_is_read_while_we_still_send() -> None:
     """The registry answers after a little of the body and hangs up: our writing fails, its answer counts."""
     sample = Sample(CHUNK)
