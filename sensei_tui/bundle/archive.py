@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol, TypeVar
 
 from sensei_tui.bundle import stored
-from sensei_tui.bundle.errors import BadBundle, NoBundle, unreadable
+from sensei_tui.bundle.errors import AGAIN, BadBundle, NoBundle, bad_index, no_bundle, unreadable
 
 _Kind = TypeVar("_Kind")
 INDEX: Final = "bundle.index"
@@ -169,9 +169,11 @@ class Archive:
         """All of a small entry. Raises BadBundle where it is missing, damaged, or larger than `limit` bytes."""
         entry = self.entries.get(name)
         if entry is None:
-            raise BadBundle("The bundle lacks a file that every bundle has.", where=f"{self.path}: {name}")
+            what = "The bundle lacks a file that every bundle has."
+            raise BadBundle(what, where=f"{self.path}: {name}", remedy=AGAIN)
         if entry.size > limit:
-            raise BadBundle("A file of the bundle is larger than it can be.", where=f"{self.path}: {name}")
+            what = "A file of the bundle is larger than it can be."
+            raise BadBundle(what, where=f"{self.path}: {name}", remedy=AGAIN)
         return b"".join(bytes(piece) for piece in self.read(name))
 
     def close(self) -> None:
@@ -257,13 +259,13 @@ class File(Archive):
             )  # fmt: skip
         if head[257:262] == b"ustar":
             return Plain()
-        raise BadBundle("The file is no bundle.", where=str(self.path), why="it is neither gzip nor tar")
+        raise no_bundle(self.path, "it is neither gzip nor tar")
 
     def _find(self) -> int:
         """Fill `entries`. Returns where the end of the tar begins."""
         first = self._header(0)
         if first is None or first.name != INDEX or first.size > INDEX_MAX:
-            raise BadBundle("The file is no bundle.", where=str(self.path), why=f"its first entry is not {INDEX}")
+            raise no_bundle(self.path, f"its first entry is not {INDEX}")
         self.entries[INDEX] = first
         at = self._after(first)
         for name, size in parse_index(self.text(INDEX), str(self.path)):
@@ -320,9 +322,7 @@ class File(Archive):
             raise self._bad("its index does not agree with what is there", f"{self.path}: {entry.name}")
 
     def _bad(self, why: str, where: str = "") -> BadBundle:
-        return BadBundle(
-            "The bundle is damaged.", where=where or str(self.path), why=why, remedy="Copy it again from its source."
-        )
+        return BadBundle("The bundle is damaged.", where=where or str(self.path), why=why, remedy=AGAIN)
 
 
 class Directory(Archive):
@@ -337,7 +337,8 @@ class Directory(Archive):
                 continue
             self.entries[name] = Entry(name, file.stat().st_size)
         if INDEX not in self.entries:
-            raise BadBundle("The directory is no unpacked bundle.", where=str(path), why=f"it has no {INDEX}")
+            raise BadBundle("The directory is no unpacked bundle.", where=str(path), why=f"it has no {INDEX}",
+                            remedy="Name the directory that a bundle was unpacked into (tar -xf).")  # fmt: skip
         for name, size in parse_index(self.text(INDEX), str(path)):
             found = self.entries.get(name)
             if found is None or found.size != size:
@@ -374,12 +375,10 @@ def parse_index(text: bytes, where: str) -> list[tuple[str, int]]:
     for number, line in enumerate(text.decode(errors="replace").splitlines(), 1):
         size, _, name = line.partition(" ")
         if not re.fullmatch(r"[0-9]{1,15}", size) or not NAME.fullmatch(name):
-            raise BadBundle("The bundle's index can't be read.", where=f"{where}: {INDEX}", why=f"line {number}")
+            raise bad_index(f"{where}: {INDEX}", f"line {number} is no size and name")
         found.append((name, int(size)))
     if index_text(found) != text:
-        raise BadBundle(
-            "The bundle's index can't be read.", where=f"{where}: {INDEX}", why="it is not as it is written"
-        )
+        raise bad_index(f"{where}: {INDEX}", "it is not as it is written")
     return found
 
 

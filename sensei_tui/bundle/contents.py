@@ -7,16 +7,19 @@ import hashlib
 import msgspec
 
 from sensei_tui.base.errors import ExitCode, SenseiError
+from sensei_tui.base.text import clip, one_line
 from sensei_tui.bundle.archive import Archive
+from sensei_tui.bundle.errors import AGAIN as AGAIN
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.oci import DIGEST
+from sensei_tui.registry.reference import BadReference, Reference
 
 FORMAT = 1
+PRODUCT = "sensei"
 CONTENTS = "bundle.json"
 SUMS = "SHA256SUMS"
 VOLUMES, VOLUME = "volumes.json", "volume.json"
 BLOBS = "blobs/sha256/"
-AGAIN = "Copy it again from its source."
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -69,7 +72,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The whole of it. Times are ISO 8601 in UTC; sizes are bytes."""
 
     format: int = FORMAT
-    product: str = "sensei"
+    product: str = PRODUCT
     version: str
     created: str
     """Of the newest image: the same images give the same bundle."""
@@ -155,11 +158,33 @@ def read_contents(archive: Archive) -> Contents:
             )  # fmt: skip
         found = msgspec.json.decode(content, type=Contents)
     except msgspec.DecodeError as error:
-        raise BadBundle("What is in the bundle can't be read.", where=where, why=str(error)) from None
+        raise BadBundle("What is in the bundle can't be read.", where=where, why=str(error), remedy=AGAIN) from None
+    if found.product != PRODUCT:
+        raise BadBundle(
+            "The bundle is for another product.", where=where, why=f"it is for {_harmless(found.product)}",
+            remedy="Name a bundle of Sensei.",
+        )  # fmt: skip
+    _check_named(found, where)
+    return found
+
+
+def _check_named(found: Contents, where: str) -> None:
+    """Digests and names become paths, here and in registries."""
     for digest in (*(digest for digest, _ in found.roots), *(item.digest for item in found.left)):
         if not DIGEST.fullmatch(digest):
-            raise BadBundle("The bundle names something without a valid digest.", where=where, why=digest[:80])
-    return found
+            why = _harmless(digest)
+            raise BadBundle("The bundle names something without a valid digest.", where=where, why=why, remedy=AGAIN)
+    for name in (*(item.name for item in found.items), *(item.name for item in found.left if item.name)):
+        try:
+            Reference.parse(name)
+        except BadReference as error:
+            why = f"{_harmless(name)}: {error.why}"
+            what = "The bundle names an image that no registry could have."
+            raise BadBundle(what, where=where, why=why, remedy=AGAIN) from None
+
+
+def _harmless(text: str) -> str:
+    return clip(one_line(text), 80)
 
 
 def blob_name(digest: str) -> str:

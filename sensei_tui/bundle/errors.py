@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Final
 
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
+
+AGAIN: Final = "Copy it again from its source."
 
 
 class NoBundle(UsageError):
@@ -33,3 +36,13 @@ _REMEDIES = {
     errno.ENOTDIR: _NAMED,
     errno.EACCES: "Have its owner let you read it, or become somebody who may.",
 }
+
+
+def no_bundle(path: Path, why: str) -> BadBundle:
+    """It is something else."""
+    return BadBundle("The file is no bundle.", where=str(path), why=why, remedy=_NAMED)
+
+
+def bad_index(where: str, why: str) -> BadBundle:
+    """The list of what is in it."""
+    return BadBundle("The bundle's index can't be read.", where=where, why=why, remedy=AGAIN)

@@ -18,6 +18,7 @@ from sensei_tui.bundle.oci import Descriptor, Document
 from sensei_tui.bundle.pool import Pool, reachable
 from sensei_tui.bundle.source import PLATFORM, Source, take
 from sensei_tui.bundle.unpacked import room, unpacked_sizes, weights
+from sensei_tui.registry.reference import Reference
 from sensei_tui.site import yamlfile
 
 CHARTS = "sensei/charts"
@@ -54,7 +55,7 @@ Told = Callable[[int, int, str], None]
 
 
 def build(order: Order, source: Source, on_item: Told) -> Build:
-    """Everything but the blobs' bytes is read. Raises NotThere, BadBundle, UsageError, SenseiError."""
+    """Everything but the blobs' bytes is read. Raises NotThere, BadBundle, UsageError (BadReference), SenseiError."""
     pool, roots = Pool(), list[tuple[Named, Descriptor]]()
     for number, named in enumerate(order.names):
         on_item(number, len(order.names), named.name)
@@ -74,6 +75,7 @@ def build(order: Order, source: Source, on_item: Told) -> Build:
 
 
 def _root(order: Order, named: Named, source: Source, pool: Pool) -> Descriptor:
+    Reference.parse(named.name)
     path = order.files.get(named.name)
     if path is None:
         return take(source, named.name, order.platforms, pool)

@@ -10,12 +10,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from sensei_tui.bundle.archive import File
+from sensei_tui.bundle.archive import File, open_archive
+from sensei_tui.bundle.contents import read_contents
+from sensei_tui.bundle.create import SHAPES, add_files, write_bundle
+from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.inventory import known_by
 from sensei_tui.bundle.signed import append
 from sensei_tui.bundle.sshsig import fingerprint
-from tests.bundle.samples import bundle
+from sensei_tui.registry.reference import BadReference
+from tests.bundle.samples import built, bundle
 from tests.bundle.test_command import run_in
 from tests.bundle.test_signed import key as make_key
 
@@ -141,3 +146,46 @@ def test_what_is_served_is_told_as_json(plain: Path) -> None:
     assert told["address"].startswith("http://127.0.0.1:")
     assert "sensei/api" in told["repositories"]
     assert told["address"] in told["containerd"]["/etc/containerd/certs.d/docker.io/hosts.toml"]
+
+
+def told_otherwise(root: Path, **changes: object) -> Path:
+    """A bundle whose checksums fit, and whose bundle.json says something else."""
+    made = built(root)
+    made.contents = replace(made.contents, **changes)
+    add_files(made, {name[7:]: content for name, content in made.files.items() if name.startswith("charts/")})
+    write_bundle(made, root / "b.tar", SHAPES["tar"])
+    return root / "b.tar"
+
+
+def test_a_bundle_of_another_product(tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match="another product") as caught:
+        read_contents(open_archive(told_otherwise(tmp_path, product="other")))
+    assert caught.value.why == "it is for other"
+    assert caught.value.where.endswith("b.tar: bundle.json")
+
+
+@pytest.mark.parametrize("name", ["../../etc/x:1", "example.com/A:1", "a b", "example.com/x:1@sha256:0", ""])
+def test_names_that_no_registry_could_have(tmp_path: Path, name: str) -> None:
+    items = built(tmp_path / "first").contents.items
+    path = told_otherwise(tmp_path, items=(replace(items[0], name=name), *items[1:]))
+    with pytest.raises(BadBundle, match="no registry could have") as caught:
+        read_contents(open_archive(path))
+    assert name in caught.value.why
+
+
+def test_no_bundle_is_made_with_such_a_name(tmp_path: Path) -> None:
+    with pytest.raises(BadReference):
+        built(tmp_path, names=("../../etc/x:1",))
+
+
+def test_what_is_no_bundle_says_what_to_name(plain: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("words " * 200)
+    (tmp_path / "volumes").mkdir()
+    shutil.copy(plain, tmp_path / "index")
+    with (tmp_path / "index").open("r+b") as file:
+        file.seek(plain.read_bytes().index(b" bundle.json"))
+        file.write(b"x")
+    for name in ("text", "volumes", "index"):
+        error = json.loads(run_in(tmp_path, "bundle", "verify", name, "-o", "json").errors)["error"]
+        assert error["where"].startswith(name)
+        assert error["remedy"]
