@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -241,8 +241,16 @@ def allowed_signers(path: Path) -> tuple[Signer, ...]:
     found = []
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.lstrip().startswith("#"):
-            found.append(_signer(line, f"{path}:{number}"))
+            found.append(_told_how(line, f"{path}:{number}"))
     return tuple(found)
+
+
+def _told_how(line: str, where: str) -> Signer:
+    try:
+        return _signer(line, where)
+    except BadKey as error:
+        error.remedy = "Mend the line as ssh-keygen(1) says of allowed_signers, or remove it."
+        raise
 
 
 def _signer(line: str, where: str) -> Signer:
@@ -324,7 +332,7 @@ def sign(text: bytes, key: Path, passphrase: bytes | None = None, namespace: str
     except OSError as error:
         remedy = "Name the file of a private key of OpenSSH that you may read."
         raise BadKey("The key can't be read.", where=str(key), why=error.strerror or "", remedy=remedy) from None
-    except (ValueError, UnsupportedAlgorithm, TypeError) as error:
+    except (ValueError, UnsupportedAlgorithm, TypeError, InvalidTag) as error:
         raise _unusable(key, passphrase, error) from None
     public = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     blob = base64.b64decode(public.split()[1])
@@ -346,7 +354,7 @@ def sign(text: bytes, key: Path, passphrase: bytes | None = None, namespace: str
 
 def _unusable(key: Path, passphrase: bytes | None, error: Exception) -> BadKey:
     # What the library finds where the passphrase decrypts to anything else.
-    if passphrase is not None and "checksum" in str(error):
+    if passphrase is not None and ("checksum" in str(error) or isinstance(error, InvalidTag)):
         remedy = "Give the key's own passphrase; ssh-keygen -y -f KEY tells whether it is that."
         return BadKey("The key can't be used.", where=str(key), why="the passphrase is wrong", remedy=remedy)
     remedy = "Name a private key of OpenSSH, best one of ssh-keygen -t ed25519."

@@ -139,6 +139,16 @@ def test_whether_a_key_is_locked(tmp_path: Path, keys: Path) -> None:
     assert not any(is_locked(path) for path in (*(keys / kind for kind in KINDS), keys / "rsa.pub", tmp_path / "none"))
 
 
+@pytest.mark.parametrize("cipher", ["aes256-gcm@openssh.com", "aes256-cbc"])
+def test_a_wrong_passphrase_whatever_the_cipher(tmp_path: Path, cipher: str) -> None:
+    keygen("-t", "ed25519", "-N", "open sesame", "-Z", cipher, "-f", str(tmp_path / "key"))
+    assert is_locked(tmp_path / "key")
+    with pytest.raises(BadKey) as caught:
+        sign(TEXT, tmp_path / "key", b"other")
+    assert caught.value.why == "the passphrase is wrong"
+    assert sign(TEXT, tmp_path / "key", b"open sesame")
+
+
 def test_a_key_that_is_cut_short_is_no_wrong_passphrase(tmp_path: Path, keys: Path) -> None:
     lines = (keys / "locked").read_text().splitlines()
     (tmp_path / "cut").write_text("\n".join([*lines[:2], lines[-1], ""]))
@@ -215,6 +225,7 @@ def test_a_line_that_is_not_understood_is_named(tmp_path: Path, line: str) -> No
     with pytest.raises(BadKey) as caught:
         allowed_signers(tmp_path / "a")
     assert caught.value.where == f"{tmp_path / 'a'}:3"
+    assert "Mend the line" in caught.value.remedy
 
 
 def test_a_file_of_keys_that_is_none(tmp_path: Path) -> None:
