@@ -79,7 +79,9 @@ def _manifest(pool: Pool, config: Descriptor, layers: list[Descriptor], artifact
     document: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers}
     if artifact_type:
         document["artifactType"] = artifact_type
-    return pool.add_document(Document(encoded(document), OCI_MANIFEST, (config, *layers)))
+    return pool.add_document(
+        Document(encoded(document), OCI_MANIFEST, (config, *layers), "", artifact_type or config.media_type)
+    )
 
 
 def _plain(value: Any) -> Any:

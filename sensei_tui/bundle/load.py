@@ -292,9 +292,10 @@ class Loader:
         if self._put(repository, document.digest, document.digest):
             return
         there = self._registry.referrers(repository, document.subject)
-        known = [Descriptor(item.media_type, item.digest, item.size, None, item.annotations) for item in there]
+        known = [Descriptor(item.media_type, item.digest, item.size, None, item.annotations, item.artifact_type)
+                 for item in there]  # fmt: skip
         if document.digest not in {item.digest for item in known}:
-            content = index_of((*known, document.descriptor()))
+            content = index_of((*known, document.listed()))
             self._registry.put_manifest(
                 repository, document.subject.replace(":", "-", 1), Manifest.of(content, OCI_INDEX)
             )

@@ -70,6 +70,7 @@ class _Manifest(msgspec.Struct, rename="camel"):
     layers: tuple[Descriptor, ...] = ()
     manifests: tuple[Descriptor, ...] = ()
     artifact_type: str = ""
+    annotations: dict[str, str] | None = None
     subject: Descriptor | None = None
 
 
@@ -82,6 +83,9 @@ class Document(msgspec.Struct, frozen=True):
     """An index's manifests; a manifest's config, then its layers."""
     subject: str = ""
     """Digest of what it is about: a signature's or an SBOM's image."""
+    artifact_type: str = ""
+    """What it is, where it is no image."""
+    annotations: dict[str, str] = {}
 
     @property
     def digest(self) -> str:
@@ -95,7 +99,13 @@ class Document(msgspec.Struct, frozen=True):
 
     def descriptor(self, platform: Platform | None = None) -> Descriptor:
         """What refers to it."""
-        return Descriptor(self.media_type, self.digest, len(self.content), platform)
+        return Descriptor(
+            self.media_type, self.digest, len(self.content), platform, artifact_type=self.artifact_type
+        )  # fmt: skip
+
+    def listed(self) -> Descriptor:
+        """As a list of referrers has it: with its annotations."""
+        return msgspec.structs.replace(self.descriptor(), annotations=self.annotations)
 
 
 def digest_of(content: bytes) -> str:
@@ -120,7 +130,14 @@ def read_document(content: bytes, media_type: str, where: str) -> Document:
         if not DIGEST.fullmatch(child.digest) or child.size < 0:
             what = "A manifest refers to something without a valid digest."
             raise BadBundle(what, where=where, why=child.digest[:90])
-    return Document(content, kind, children, found.subject.digest if found.subject else "")
+    about = found.subject.digest if found.subject else ""
+    return Document(content, kind, children, about, _artifact_type(found), found.annotations or {})
+
+
+def _artifact_type(found: _Manifest) -> str:
+    """By the distribution specification, 1.1: what it says of itself, else its config's media type."""
+    config = found.config.media_type if found.config else ""
+    return found.artifact_type or ("" if config in CONFIGS else config)
 
 
 def index_of(children: tuple[Descriptor, ...], media_type: str = OCI_INDEX) -> bytes:

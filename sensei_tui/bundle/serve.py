@@ -62,10 +62,11 @@ class Shelf:
     documents: Mapping[str, Document]
     repositories: Mapping[str, Repository]
 
-    def referrers(self, repository: Repository, digest: str) -> bytes:
-        """An index of what is about that manifest."""
+    def referrers(self, repository: Repository, digest: str, kind: str = "") -> bytes:
+        """An index of what is about that manifest; `kind`: only of that artifact type."""
         found = (self.documents[item] for item in sorted(repository.digests) if item in self.documents)
-        return index_of(tuple(item.descriptor() for item in found if item.subject == digest))
+        about = (item.listed() for item in found if item.subject == digest)
+        return index_of(tuple(item for item in about if kind in ("", item.artifact_type)))
 
 
 def shelf(archive: Archive, contents: Contents, documents: Mapping[str, Document]) -> Shelf:
@@ -215,7 +216,7 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "manifests":
             self._manifest(repository, what)
         elif kind == "referrers" and DIGEST.fullmatch(what):
-            self._content(self.server.shelf.referrers(repository, what), OCI_INDEX)
+            self._referrers(repository, what, parse_qs(query).get("artifactType", [""])[-1])
         elif kind == "blobs" and what in repository.digests:
             self._blob(what)
         else:
@@ -228,6 +229,10 @@ class Handler(BaseHTTPRequestHandler):
             self._error(HTTPStatus.NOT_FOUND, "MANIFEST_UNKNOWN", f"the bundle has no manifest {what[:90]}")
             return
         self._content(document.content, document.media_type, {"Docker-Content-Digest": digest, "ETag": f'"{digest}"'})
+
+    def _referrers(self, repository: Repository, digest: str, kind: str) -> None:
+        headers = {"OCI-Filters-Applied": "artifactType"} if kind else {}
+        self._content(self.server.shelf.referrers(repository, digest, kind), OCI_INDEX, headers)
 
     def _list(self, key: str, names: list[str], more: dict[str, str], query: str) -> None:
         asked = {name: values[-1] for name, values in parse_qs(query).items()}

@@ -15,12 +15,13 @@ from tests.bundle.images import LayoutMaker
 HOST = "registry.sensei.ai"
 API, WEB, TOOL = f"{HOST}/sensei/api:1.0.0", f"{HOST}/sensei/web:1.0.0", "docker.io/library/tool:2"
 NAMES = (API, WEB, TOOL)
+SBOM, TOLD = "application/spdx+json", {"org.example.tool": "syft"}
 CHART = "apiVersion: v2\nname: {0}\nversion: 1.0.0\nappVersion: 1.0.0\nkubeVersion: '>=1.30.0-0'\n"
 GZIP, TAR = Gzip(), Plain()
 
 
 def layout(root: Path, size: int = 100_000, seed: int = 1) -> Path:
-    """Two images share a layer of `size` bytes; the third is for two platforms, with a signature of the first."""
+    """Two images share a layer of `size` bytes; the third is for two platforms, with an SBOM of the first."""
     made = LayoutMaker(root, seed)
     shared = made.layer(size)
     api = made.manifest([shared, made.layer(size // 2)])
@@ -29,7 +30,7 @@ def layout(root: Path, size: int = 100_000, seed: int = 1) -> Path:
     both = [made.manifest([made.layer(3_000)], architecture) for architecture in ("amd64", "arm64")]
     made.name(made.index(both), TOOL)
     about = {key: api[key] for key in ("mediaType", "digest", "size")}
-    made.about(made.manifest([made.layer(500)], subject=about))
+    made.about(made.manifest([made.layer(500)], subject=about, artifactType=SBOM, annotations=TOLD))
     return made.done()
 
 

@@ -24,7 +24,7 @@ from sensei_tui.registry.errors import Lied, NotFound
 from sensei_tui.registry.patience import Patience
 from sensei_tui.registry.reference import Place
 from tests.bundle.counting import Counting, counting
-from tests.bundle.samples import API, WEB, bundle, layout
+from tests.bundle.samples import API, SBOM, TOLD, WEB, bundle, layout
 from tests.registry.kinds import both
 from tests.registry.real import Real, started
 
@@ -188,7 +188,9 @@ def test_signatures_are_found_by_their_image(path: Path, real: Real) -> None:
         loaded(path, registry)
         _, contents, _ = opened(path)
         told = registry.referrers("sensei/api", contents.items[0].digest)
-        assert [item.digest for item in told] == [contents.referrers[0].digest]
+        assert [(item.digest, item.artifact_type, item.annotations) for item in told] == [
+            (contents.referrers[0].digest, SBOM, TOLD)
+        ]
         loaded(path, registry)
         assert len(registry.referrers("sensei/api", contents.items[0].digest)) == 1
 

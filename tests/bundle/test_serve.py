@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -34,7 +35,7 @@ from sensei_tui.registry.errors import Refused, RegistryError
 from sensei_tui.registry.patience import Patience
 from sensei_tui.registry.reference import Place
 from sensei_tui.rehearsal import tls
-from tests.bundle.samples import API, NAMES, TOOL, bundle, layout
+from tests.bundle.samples import API, NAMES, SBOM, TOOL, bundle, layout
 from tests.bundle.test_volumes import written
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -126,6 +127,13 @@ def test_our_client_reads_all_of_it(served: Served) -> None:
         assert registry.manifest("library/tool", "2").digest == served.contents.items[2].digest
         told = registry.referrers("sensei/api", served.contents.items[0].digest)
         assert [item.digest for item in told] == [item.digest for item in served.contents.referrers]
+
+
+def test_referrers_of_a_kind(served: Served) -> None:
+    about = served.contents.items[0].digest
+    for kind, count in ((SBOM, len(served.contents.referrers)), ("application/other", 0)):
+        answer, content = served.ask("GET", f"/v2/sensei/api/referrers/{about}?artifactType={quote(kind, safe='')}")
+        assert (answer.headers["OCI-Filters-Applied"], len(json.loads(content)["manifests"])) == ("artifactType", count)
 
 
 def test_a_bundle_can_be_made_of_it(served: Served) -> None:
