@@ -41,6 +41,8 @@ from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Documen
 from sensei_tui.bundle.pool import Blob, Pool, checked, reachable
 
 SCRIPT, LIST, README = "load-images.sh", "images.list", "README.txt"
+IMAGES = "images.json"
+"""The layout's index with images alone: containerd takes everything with a name for one."""
 SHAPES: Mapping[str, Shape] = {"tar.gz": Gzip(), "tar": Plain()}
 EPOCH = 315532800
 """1980-01-01: the oldest time that every file system can hold (FAT)."""
@@ -100,6 +102,7 @@ def add_files(build: Build, charts: Mapping[str, bytes]) -> None:
                 *(build.pool.documents[item.digest].descriptor() for item in build.contents.referrers),
             )
         ),
+        IMAGES: index_of(tuple(_named(item, document) for item, document in roots if item.kind == "image")),
         "manifest.json": encoded([_docker(build.pool, item) for item, _ in roots if item.kind == "image"]),
         **{f"charts/{name}": content for name, content in sorted(charts.items())},
     }
@@ -137,12 +140,13 @@ def _docker(pool: Pool, item: Item) -> dict[str, Any]:
 def upload_list(pool: Pool, contents: Contents) -> str:
     """What a script uploads, in an order that registries take: blobs, then manifests, then the name.
 
-    `image NAME`, `blob HEX SIZE`, `manifest HEX MEDIATYPE`; the last manifest of an image is what its name stands for.
-    At the end `left HEX NAME`: which image of the bundle before had a blob that is left out.
+    `image NAME`, `kind KIND` where it is no image, `blob HEX SIZE`, `manifest HEX MEDIATYPE`; the last manifest of an
+    image is what its name stands for. At the end `left HEX NAME`: which image of the bundle before had a blob that is
+    left out.
     """
     lines: list[str] = []
     for item in contents.items:
-        lines.append(f"image {item.name}")
+        lines += [f"image {item.name}", *([] if item.kind == "image" else [f"kind {item.kind}"])]
         for digest in reachable(pool.documents, item.digest):
             document = pool.documents.get(digest)
             told = f"manifest {digest[7:]} {document.media_type}" if document else ""

@@ -143,7 +143,25 @@ fi
 work=$(mktemp -d) || fail 3 'no directory for temporary files'
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
-images=$(grep -c '^image ' images.list)
+kinds='$1 == "image" { name[++n] = $2; kind[n] = "image" } $1 == "kind" { kind[n] = $2 }
+    END { for (i = 1; i <= n; i++) print kind[i], name[i] }'
+awk "$kinds" images.list >"$work/names"
+images=$(grep -c . "$work/names") others=$(grep -vc '^image ' "$work/names")
+
+# Container engines take images alone, and everything that they are given for one.
+
+engine_alone() {
+    grep '^image ' "$work/names" >"$work/alone" && mv "$work/alone" "$work/names"
+    images=$((images - others))
+    [ "$others" = 0 ] || say "$others charts and artifacts are no images: they need a registry, and curl, skopeo or oras"
+}
+
+images_tar() { # FILE...: of those in $work/tar, with the blobs of images
+    ln -s "$PWD/blobs" "$work/tar/blobs"
+    awk '$1 == "image" { yes = 1 } $1 == "kind" { yes = 0 } yes && /^(blob|manifest) / { print "blobs/sha256/" $2 }' images.list |
+        sort -u | while read -r file; do [ ! -e "$file" ] || say "$file"; done >"$work/files"
+    (cd "$work/tar" && tar -cf - -T "$work/files" "$@")
+}
 
 if [ -z "$tool" ]; then
     for name in curl skopeo oras docker podman nerdctl; do
@@ -153,8 +171,10 @@ fi
 
 if [ "$into" = containerd ]; then
     has ctr || fail 3 'ctr is not here: run this on a node with containerd'
+    engine_alone
     say "$images images into this node's containerd; do it on every node"
-    tar -cf - oci-layout index.json manifest.json blobs | ctr -n k8s.io images import - || fail 3 'ctr could not import them'
+    mkdir "$work/tar" && cp oci-layout "$work/tar" && cp images.json "$work/tar/index.json"
+    images_tar oci-layout index.json | ctr -n k8s.io images import - || fail 3 'ctr could not import them'
     exit 0
 fi
 
@@ -301,8 +321,7 @@ place() { # name -> repository and version
 
 by_tool() {
     number=0
-    sed -n 's/^image //p' images.list >"$work/names"
-    while read -r name; do
+    while read -r _ name; do
         number=$((number + 1))
         place
         to=$host/$repository:$version
@@ -341,7 +360,9 @@ skopeo | oras) by_tool ;;
 docker | podman | nerdctl)
     say "WARNING: $tool changes the digests of images: values that name a digest, and signatures, will not fit."
     say 'WARNING: curl or skopeo would not; install one of them if you can.'
-    tar -cf - manifest.json blobs | "$tool" load || fail 3 "$tool could not read the images"
+    engine_alone
+    mkdir "$work/tar" && cp manifest.json "$work/tar"
+    images_tar manifest.json | "$tool" load || fail 3 "$tool could not read the images"
     by_tool
     ;;
 '') fail 3 'none of curl, skopeo, oras, docker, podman, nerdctl is here' ;;
