@@ -3,6 +3,7 @@
 # without a registry: ctr on every node; last of all docker, podman or nerdctl, which change the images' digests.
 # What the registry has already is not sent again: after a break, run it again.
 set -u
+here=$PWD
 cd "$(dirname "$0")" || exit 2
 
 usage() {
@@ -37,13 +38,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --registry | --ca | --user | --trust | --tool)
         case ${2:-} in '' | -*) fail 2 "$1 needs a value" ;; esac
-        case $1 in
-        --registry) registry=$2 ;;
-        --ca) ca=$2 ;;
-        --user) user=$2 ;;
-        --trust) trust=$2 ;;
-        --tool) tool=$2 ;;
-        esac
+        eval "${1#--}=\$2"
         shift
         ;;
     --plain-http) scheme=http ;;
@@ -73,6 +68,9 @@ registry=${registry%/}
 for file in images.list SHA256SUMS; do
     [ -s $file ] || fail 1 "$file is missing: unpack the whole bundle, and run this where it was unpacked"
 done
+# The files that were named lie where this was called.
+case $ca in '' | /*) ;; *) ca=$here/$ca ;; esac
+case $trust in '' | /*) ;; *) trust=$here/$trust ;; esac
 [ -z "$ca" ] || [ -r "$ca" ] || fail 2 "can't read $ca"
 [ -z "$trust" ] || [ -r "$trust" ] || fail 2 "can't read $trust"
 
@@ -163,11 +161,9 @@ images_tar() { # FILE...: of those in $work/tar, with the blobs of images
     (cd "$work/tar" && tar -cf - -T "$work/files" "$@")
 }
 
-if [ -z "$tool" ]; then
-    for name in curl skopeo oras docker podman nerdctl; do
-        has "$name" && tool=$name && break
-    done
-fi
+for name in curl skopeo oras docker podman nerdctl; do
+    [ -n "$tool" ] || ! has "$name" || tool=$name
+done
 
 if [ "$into" = containerd ]; then
     has ctr || fail 3 'ctr is not here: run this on a node with containerd'
@@ -217,8 +213,8 @@ header() { # NAME: the last value of that header
 
 login() { # REPOSITORY: a token, where the registry wants one
     token=''
-    status=$(ask GET "$scheme://$host/v2/") || fail 3 "no answer from $host"
-    [ "$status" = 401 ] || return 0
+    status=$(ask GET "$scheme://$host/v2/") || unreached $?
+    case $status in 401) ;; 400) refused "$1" "$status" ;; *) return 0 ;; esac
     challenge=$(header www-authenticate)
     case $challenge in
     [Bb]earer*)
@@ -233,14 +229,24 @@ login() { # REPOSITORY: a token, where the registry wants one
     esac
 }
 
+unreached() { # EXIT CODE of curl, whose own words stand above
+    case $1 in
+    6) why='nobody knows that name here' ;;
+    7) why='nothing listens there: compare the port; a firewall may be between' ;;
+    35 | 56) why='it may have no TLS: --plain-http' ;;
+    60) why="${ca:-the system} does not vouch for its certificate: --ca FILE of the authority that signed it" ;;
+    77) why="${ca:-the file of the system'"'"'s authorities} has no certificate in PEM" ;;
+    *) why="curl failed with $1" ;;
+    esac
+    fail 3 "no answer from $host: $why"
+}
+
 upload() { # REPOSITORY HEX SIZE
     blob=sha256:$2
     at=$scheme://$host/v2/$1/blobs
     [ "$(ask HEAD "$at/$blob")" = 200 ] && return 0
     from=$(grep "^$2 " "$work/held" | cut -d' ' -f2)
-    if [ -n "$from" ]; then
-        [ "$(ask POST "$at/uploads/?mount=$blob&from=$from")" = 201 ] && return 0
-    fi
+    [ -z "$from" ] || [ "$(ask POST "$at/uploads/?mount=$blob&from=$from")" != 201 ] || return 0
     status=$(ask POST "$at/uploads/")
     [ "$status" = 202 ] || refused "$1" "$status"
     to=$(header location)
@@ -261,9 +267,10 @@ taken_over() { # HEX: from another image that has it there already
 
 refused() { # REPOSITORY STATUS
     why=$(tr -d '[:cntrl:]' <"$work/body" | cut -c1-300)
-    case $2 in
-    000) fail 3 "the connection to $host broke off; run this again, it goes on where it stopped" ;;
-    401 | 403) fail 3 "$host does not let this login write to $1 (HTTP $2) $why" ;;
+    case $2$why in
+    400*'to an HTTPS server'*) fail 3 "$host has TLS: leave out --plain-http" ;;
+    000*) fail 3 "the connection to $host broke off; run this again, it goes on where it stopped" ;;
+    401* | 403*) fail 3 "$host does not let this login write to $1 (HTTP $2) $why" ;;
     5*) fail 3 "$host failed while writing to $1 (HTTP $2); its storage may be full. $why" ;;
     *) fail 3 "$host refused to write to $1 (HTTP $2) $why" ;;
     esac
@@ -319,7 +326,7 @@ place() { # name -> repository and version
 
 # The others read the same directory.
 
-by_tool() {
+by_tool() { # FUNCTION
     number=0
     while read -r _ name; do
         number=$((number + 1))
@@ -327,13 +334,17 @@ by_tool() {
         to=$host/$repository:$version
         case $version in sha256:*) to=$host/$repository@$version ;; esac
         say "[$number/$images] $to"
-        "with_$tool" "$name" "$to" </dev/null || fail 3 "$tool could not load $name"
+        "$1" "$name" "$to" </dev/null || fail 3 "$tool could not load $name"
     done <"$work/names"
 }
 
+logins() { # a file for the login: what is on a command line is seen by all of this machine
+    auth=$(printf %s "$user:$password" | base64 | tr -d '\n')
+    (umask 077 && say "{\"auths\": {\"$host\": {\"auth\": \"$auth\"}}}" >"$work/logins.json")
+}
 with_skopeo() {
     set -- copy --all "oci:.:$1" "docker://$2"
-    [ -z "$user" ] || set -- "$@" --dest-creds "$user:$password"
+    [ -z "$user" ] || set -- "$@" --dest-authfile "$work/logins.json"
     [ "$scheme" = https ] || set -- "$@" --dest-tls-verify=false
     if [ -n "$ca" ]; then
         mkdir -p "$work/ca" && cp "$ca" "$work/ca/ca.crt" && set -- "$@" --dest-cert-dir "$work/ca"
@@ -344,29 +355,28 @@ with_oras() {
     set -- cp --from-oci-layout ".:$1" "$2"
     [ "$scheme" = https ] || set -- "$@" --to-plain-http
     [ -z "$ca" ] || set -- "$@" --to-ca-file "$ca"
-    [ -z "$user" ] || set -- "$@" --to-username "$user" --to-password "$password"
+    [ -z "$user" ] || set -- "$@" --to-registry-config "$work/logins.json"
     oras "$@"
 }
-with_docker() { reloaded docker "$1" "$2"; }
-with_podman() { reloaded podman "$1" "$2"; }
-with_nerdctl() { reloaded nerdctl "$1" "$2"; }
-reloaded() {
-    "$1" tag "$2" "$3" && "$1" push "$3"
-}
+with_engine() { "$tool" tag "$1" "$2" && "$tool" push "$2"; }
 
 case $tool in
 curl) by_curl ;;
-skopeo | oras) by_tool ;;
+skopeo | oras)
+    [ -z "$user" ] || logins
+    by_tool "with_$tool"
+    ;;
 docker | podman | nerdctl)
     say "WARNING: $tool changes the digests of images: values that name a digest, and signatures, will not fit."
     say 'WARNING: curl or skopeo would not; install one of them if you can.'
     engine_alone
     mkdir "$work/tar" && cp manifest.json "$work/tar"
     images_tar manifest.json | "$tool" load || fail 3 "$tool could not read the images"
-    by_tool
+    by_tool with_engine
     ;;
 '') fail 3 'none of curl, skopeo, oras, docker, podman, nerdctl is here' ;;
 *) fail 2 "unknown tool: $tool" ;;
 esac
-printf '%s\n' "$registry" >.registry
+# On a medium that can only be read it is named again.
+{ printf '%s\n' "$registry" >.registry; } 2>/dev/null
 say "$images images are in $registry. Set global.imageRegistry to it in the values."
