@@ -33,7 +33,7 @@ from sensei_tui.bundle.archive import (
     write_end,
     write_entry,
 )
-from sensei_tui.bundle.contents import CONTENTS, SUMS, Contents, Item, Left, blob_name
+from sensei_tui.bundle.contents import CONTENTS, SUMS, Contents, Item, Left, Referrer, blob_name
 from sensei_tui.bundle.disk import DiskFull, Progress, allocated, check_room, reserve, written_early
 from sensei_tui.bundle.errors import unreadable
 from sensei_tui.bundle.inventory import Inventory
@@ -104,6 +104,7 @@ def add_files(build: Build, charts: Mapping[str, bytes]) -> None:
         ),
         IMAGES: index_of(tuple(_named(item, document) for item, document in roots if item.kind == "image")),
         "manifest.json": encoded([_docker(build.pool, item) for item, _ in roots if item.kind == "image"]),
+        **{f"referrers/{subject[7:]}.json": content for subject, content in _lists(build.pool, build.contents)},
         **{f"charts/{name}": content for name, content in sorted(charts.items())},
     }
     add_sums(build)
@@ -125,6 +126,13 @@ def _named(item: Item, document: Document) -> Descriptor:
     return msgspec.structs.replace(document.descriptor(), annotations=notes)
 
 
+def _lists(pool: Pool, contents: Contents) -> Iterator[tuple[str, bytes]]:
+    """What is about an image, as clients keep it in a registry that has no list of referrers."""
+    for subject in sorted({item.subject for item in contents.referrers}):
+        about = (pool.documents[item.digest] for item in contents.referrers if item.subject == subject)
+        yield subject, index_of(tuple(document.listed() for document in about))
+
+
 def _docker(pool: Pool, item: Item) -> dict[str, Any]:
     """An image as `docker load` finds it: the first platform's."""
     document = pool.documents[item.digest]
@@ -141,18 +149,29 @@ def upload_list(pool: Pool, contents: Contents) -> str:
     """What a script uploads, in an order that registries take: blobs, then manifests, then the name.
 
     `image NAME`, `kind KIND` where it is no image, `blob HEX SIZE`, `manifest HEX MEDIATYPE`; the last manifest of an
-    image is what its name stands for. At the end `left HEX NAME`: which image of the bundle before had a blob that is
-    left out.
+    image is what its name stands for. Then what is about it, manifests as `about HEX MEDIATYPE`, and `listed HEX` for
+    each manifest that has such: the list is `referrers/HEX.json`. At the end `left HEX NAME`: which image of the bundle
+    before had a blob that is left out.
     """
     lines: list[str] = []
     for item in contents.items:
+        below = reachable(pool.documents, item.digest)
         lines += [f"image {item.name}", *([] if item.kind == "image" else [f"kind {item.kind}"])]
-        for digest in reachable(pool.documents, item.digest):
-            document = pool.documents.get(digest)
-            told = f"manifest {digest[7:]} {document.media_type}" if document else ""
-            lines.append(told or f"blob {digest[7:]} {pool.blobs[digest].size}")
+        lines += [_line(pool, digest, "manifest") for digest in below]
+        lines += _about(pool, [other for other in contents.referrers if other.subject in below])
     lines += [f"left {item.digest[7:]} {item.name}" for item in contents.left if item.name]
     return "\n".join(lines) + "\n"
+
+
+def _about(pool: Pool, referrers: list[Referrer]) -> Iterator[str]:
+    for item in referrers:
+        yield from (_line(pool, digest, "about") for digest in reachable(pool.documents, item.digest))
+    yield from (f"listed {subject[7:]}" for subject in sorted({item.subject for item in referrers}))
+
+
+def _line(pool: Pool, digest: str, word: str) -> str:
+    document = pool.documents.get(digest)
+    return f"{word} {digest[7:]} {document.media_type}" if document else f"blob {digest[7:]} {pool.blobs[digest].size}"
 
 
 def newest(times: Iterable[str]) -> str:

@@ -15,9 +15,11 @@ import pytest
 from sensei_tui.bundle.archive import File
 from sensei_tui.bundle.contents import read_contents
 from sensei_tui.bundle.inventory import known_by
+from sensei_tui.bundle.oci import OCI_INDEX, index_of, read_document
 from sensei_tui.bundle.signed import sign
+from sensei_tui.registry.manifests import Manifest
 from tests.bundle.counting import counting
-from tests.bundle.samples import API, WEB, bundle, layout
+from tests.bundle.samples import API, SBOM, TOLD, WEB, bundle, layout
 from tests.bundle.test_load import complete, stored, through
 from tests.registry.certificates import server
 from tests.registry.kinds import both
@@ -188,10 +190,37 @@ def test_a_registry_that_dies_is_told(directory: Path, real: Real) -> None:
     assert f"no answer from 127.0.0.1:{real.port}" in done.stderr
 
 
+def test_signatures_are_found_by_their_image(packed: Path, directory: Path, real: Real) -> None:
+    contents = read_contents(File(packed))
+    options = ["--plain-http", "--registry", f"127.0.0.1:{real.port}/site"]
+    with through(real.port, "site") as registry:
+        for _ in range(2):
+            done = script(directory, *options)
+            assert done.returncode == 0, done.stderr
+            told = registry.referrers("site/sensei/api", contents.items[0].digest)
+            assert [(item.digest, item.artifact_type, item.annotations) for item in told] == [
+                (contents.referrers[0].digest, SBOM, TOLD)
+            ]
+            found = registry.manifest("site/sensei/api", told[0].digest)
+            assert list(registry.blob("site/sensei/api", read_document(found.content, "", "").children[1].digest))
+
+
+def test_a_list_of_other_signatures_is_left_and_that_is_told(packed: Path, directory: Path, real: Real) -> None:
+    contents = read_contents(File(packed))
+    tag = contents.items[0].digest.replace(":", "-")
+    with through(real.port) as registry:
+        registry.put_manifest("sensei/api", tag, Manifest.of(index_of(()), OCI_INDEX))
+        done = script(directory, "--plain-http", "--registry", f"127.0.0.1:{real.port}")
+        assert done.returncode == 0, done.stderr
+        assert f"{contents.referrers[0].digest} is there; the list {tag} has others" in done.stdout
+        assert registry.manifest("sensei/api", tag).content == index_of(())
+
+
 @needs_skopeo
 def test_with_skopeo(packed: Path, directory: Path, real: Real) -> None:
     done = script(directory, "--tool", "skopeo", "--plain-http", "--registry", f"127.0.0.1:{real.port}/site")
     assert done.returncode == 0, done.stderr
+    assert "1 signatures and SBOMs stay behind" in done.stdout
     with through(real.port, "site") as registry:
         assert complete(packed, registry)
 

@@ -142,7 +142,7 @@ work=$(mktemp -d) || fail 3 'no directory for temporary files'
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 kinds='$1 == "image" { name[++n] = $2; kind[n] = "image" } $1 == "kind" { kind[n] = $2 }
-    END { for (i = 1; i <= n; i++) print kind[i], name[i] }'
+    $1 == "manifest" { root[n] = $2 } END { for (i = 1; i <= n; i++) print kind[i], name[i], root[i] }'
 awk "$kinds" images.list >"$work/names"
 images=$(grep -c . "$work/names") others=$(grep -vc '^image ' "$work/names")
 
@@ -278,7 +278,7 @@ refused() { # REPOSITORY STATUS
 
 by_curl() {
     : >"$work/held"
-    number=0 name='' repository='' manifest='' kind=''
+    number=0 name='' repository='' manifest='' kind='' kept=''
     while read -r word first second; do
         case $word in
         image)
@@ -289,30 +289,41 @@ by_curl() {
             login "$repository"
             ;;
         blob)
-            if [ ! -e "blobs/sha256/$first" ]; then
-                [ "$(ask HEAD "$scheme://$host/v2/$repository/blobs/sha256:$first")" = 200 ] || taken_over "$first" ||
-                    fail 1 "blob $first is neither here nor at $host: load the bundle before this one first"
-            else
+            if [ -e "blobs/sha256/$first" ]; then
                 upload "$repository" "$first" "$second"
+            elif [ "$(ask HEAD "$scheme://$host/v2/$repository/blobs/sha256:$first")" != 200 ]; then
+                taken_over "$first" || fail 1 "blob $first is neither here nor at $host: load the bundle before this one first"
             fi
             grep -q "^$first " "$work/held" || say "$first $repository" >>"$work/held"
             ;;
-        manifest)
-            manifest=$first kind=$second
-            store "sha256:$first"
+        manifest | about)
+            store "blobs/sha256/$first" "$second" "sha256:$first"
+            if [ "$word" = about ]; then kept=$(header oci-subject); else manifest=$first kind=$second; fi
             ;;
+        listed) [ -n "$kept" ] || list "$first" ;;
         esac
     done <images.list
     named
 }
 
-store() { # REFERENCE: the manifest that was read last
-    status=$(ask PUT "$scheme://$host/v2/$repository/manifests/$1" --header "Content-Type: $kind" --data-binary "@blobs/sha256/$manifest")
+store() { # FILE MEDIATYPE REFERENCE: a manifest
+    status=$(ask PUT "$scheme://$host/v2/$repository/manifests/$3" --header "Content-Type: $2" --data-binary "@$1")
     [ "$status" = 201 ] || refused "$repository" "$status"
 }
 
+list() { # HEX: where a registry keeps no list of what is about an image, clients keep one under a tag
+    index=application/vnd.oci.image.index.v1+json
+    if [ "$(ask GET "$scheme://$host/v2/$repository/manifests/sha256-$1" --header "Accept: $index")" = 200 ]; then
+        for digest in $(tr , '\n' <"referrers/$1.json" | sed -n 's/.*"digest":"\(sha256:[0-9a-f]*\)".*/\1/p'); do
+            grep -q "$digest" "$work/body" || say "  $digest is there; the list sha256-$1 has others, and was left as it is"
+        done
+    else
+        store "referrers/$1.json" "$index" "sha256-$1"
+    fi
+}
+
 named() { # the image's name comes last: whoever finds it finds all of it
-    [ -z "$manifest" ] || case $version in sha256:*) ;; *) store "$version" ;; esac
+    [ -z "$manifest" ] || case $version in sha256:*) ;; *) store "blobs/sha256/$manifest" "$kind" "$version" ;; esac
     manifest=''
 }
 
@@ -328,13 +339,13 @@ place() { # name -> repository and version
 
 by_tool() { # FUNCTION
     number=0
-    while read -r _ name; do
+    while read -r _ name root; do
         number=$((number + 1))
         place
         to=$host/$repository:$version
         case $version in sha256:*) to=$host/$repository@$version ;; esac
         say "[$number/$images] $to"
-        "$1" "$name" "$to" </dev/null || fail 3 "$tool could not load $name"
+        "$1" "$name" "$to" "$root" </dev/null || fail 3 "$tool could not load $name"
     done <"$work/names"
 }
 
@@ -352,7 +363,7 @@ with_skopeo() {
     skopeo "$@"
 }
 with_oras() {
-    set -- cp --from-oci-layout ".:$1" "$2"
+    set -- cp --recursive --from-oci-layout ".@sha256:$3" "$2"
     [ "$scheme" = https ] || set -- "$@" --to-plain-http
     [ -z "$ca" ] || set -- "$@" --to-ca-file "$ca"
     [ -z "$user" ] || set -- "$@" --to-registry-config "$work/logins.json"
@@ -377,6 +388,9 @@ docker | podman | nerdctl)
 '') fail 3 'none of curl, skopeo, oras, docker, podman, nerdctl is here' ;;
 *) fail 2 "unknown tool: $tool" ;;
 esac
+about=$(grep -c '^about ' images.list)
+case $tool in curl | oras) about=0 ;; esac
+[ "$about" = 0 ] || say "$about signatures and SBOMs stay behind: $tool takes none along; curl and oras do"
 # On a medium that can only be read it is named again.
 { printf '%s\n' "$registry" >.registry; } 2>/dev/null
 say "$images images are in $registry. Set global.imageRegistry to it in the values."
