@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from sensei_tui.registry.client import Registry
 from sensei_tui.registry.errors import TlsFailed, Unauthorized
+from sensei_tui.registry.patience import Patience
+from sensei_tui.registry.reference import Place
 from tests.bundle.counting import counting
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, HOST, TOOL, WEB, bundle
@@ -106,7 +109,12 @@ def test_the_registry_killed_again_and_again_has_everything_in_the_end(many: Pat
             real.start()
 
     killer = threading.Thread(target=kill)
-    with counting(real.port, 0.01) as narrow, through(narrow.port) as registry:
+    # A registry that answers 500 to a write is asked three times: they must not fall into one restart.
+    patience = Patience(attempts=400, first=0.3, longest=0.5)
+    with (
+        counting(real.port, 0.01) as narrow,
+        Registry(Place(f"127.0.0.1:{narrow.port}"), plain=True, patience=patience) as registry,
+    ):
         killer.start()
         try:
             loaded(many, registry)
