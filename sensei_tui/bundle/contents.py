@@ -19,6 +19,8 @@ PRODUCT = "sensei"
 CONTENTS = "bundle.json"
 SUMS = "SHA256SUMS"
 VOLUMES, VOLUME = "volumes.json", "volume.json"
+VOLUME_LIST = "volumes.list"
+"""`NUMBER NAME` lines: the same as `volumes.json` for a shell."""
 BLOBS = "blobs/sha256/"
 
 

@@ -1,7 +1,8 @@
 """A bundle on several media: volumes, each a whole archive with the head of the bundle and some of its blobs.
 
-`volumes.json` is the same in all of them and named by SHA256SUMS: which volume holds which files. `volume.json` says
-which of them this one is. A blob larger than a volume lies there in segments, `blobs/sha256/HEX.seg0001`.
+`volumes.json` is the same in all of them and named by SHA256SUMS: which volume holds which files; `volumes.list` tells
+it to load-images.sh. `volume.json` says which of them this one is. A blob larger than a volume lies there in segments,
+`blobs/sha256/HEX.seg0001`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 
 from sensei_tui.base.errors import UsageError
 from sensei_tui.bundle.archive import Shape, end_span, entry_span
-from sensei_tui.bundle.contents import CONTENTS, SUMS, VOLUME, VOLUMES, Part, Volume, Volumes, blob_name
+from sensei_tui.bundle.contents import CONTENTS, SUMS, VOLUME, VOLUME_LIST, VOLUMES, Part, Volume, Volumes, blob_name
 from sensei_tui.bundle.create import Build, add_sums, file_size, is_finished, silent, write_bundle
 from sensei_tui.bundle.disk import Progress, allocated, check_room
 from sensei_tui.bundle.errors import BadBundle
@@ -77,18 +78,23 @@ def split(build: Build, shape: Shape, limit: int, unit: int = SEGMENT) -> list[B
     head = _head_span(build, shape, unit)
     charts = sum(entry_span(shape, len(content)) for name, content in build.files.items() if _is_chart(name))
     room = limit - head
-    if room < entry_span(shape, unit) + charts:
-        least = head + entry_span(shape, unit) + charts
+    blobs = [blob for blob in build.blobs if blob.digest not in build.pool.documents]
+    if room < (needed := _least(blobs, shape, charts, unit)):
+        least = min(head + needed, file_size(build, shape) + SEAL)
         raise UsageError(
             f"Volumes of {limit:,} bytes are too small for this bundle.", remedy=f"It needs at least {least:,} bytes."
         )
-    plans = _filled(
-        [blob for blob in build.blobs if blob.digest not in build.pool.documents], shape, room, charts, unit
-    )
+    plans = _filled(blobs, shape, room, charts, unit)
     if len(plans) > MOST:
         raise UsageError(f"That would be {len(plans)} volumes.", why=f"more than {MOST} are not possible",
                          remedy="Name a larger size.")  # fmt: skip
     return _builds(build, plans)
+
+
+def _least(blobs: list[Blob], shape: Shape, charts: int, unit: int) -> int:
+    """Bytes beside the head: for the charts, and for the largest blob or a segment of it."""
+    largest = max((entry_span(shape, blob.size) for blob in blobs), default=0)
+    return max(charts, min(largest, entry_span(shape, unit)))
 
 
 def _is_chart(name: str) -> bool:
@@ -99,9 +105,10 @@ def _head_span(build: Build, shape: Shape, unit: int) -> int:
     """Bytes of a volume without its blobs, at most."""
     small = [len(content) for name, content in build.files.items() if not _is_chart(name)]
     documents = [len(document.content) for document in build.pool.documents.values()]
-    # A line of the index and an entry of volumes.json for each blob, and for each segment that there could be.
+    # A line of the index, an entry of volumes.json and a line of volumes.list for each blob, and for each segment that
+    # there could be.
     most = 2 * len(build.blobs) + build.contents.size // unit
-    texts = [100 * (most + len(small) + len(documents)), 220 * (most + len(small)), 64 << 10]
+    texts = [100 * (most + len(small) + len(documents)), 220 * (most + len(small)), 100 * most, 64 << 10]
     return sum(entry_span(shape, size) for size in (*small, *documents, *texts)) + end_span(shape) + SEAL
 
 
@@ -195,6 +202,8 @@ def _builds(build: Build, plans: list[Plan]) -> list[Build]:
     listed = [tuple(_told(plan, charts if number == 1 else {})) for number, plan in enumerate(plans, 1)]
     shared = {name: content for name, content in build.files.items() if name not in charts}
     shared[VOLUMES] = msgspec.json.format(encoded(Volumes(tuple(listed))), indent=1) + b"\n"
+    lines = (f"{number} {part.name}\n" for number, parts in enumerate(listed, 1) for part in parts)
+    shared[VOLUME_LIST] = "".join(lines).encode()
     whole = replace(build, files={**shared, **charts})
     add_sums(whole)
     shared[SUMS] = whole.files[SUMS]

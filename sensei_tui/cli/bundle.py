@@ -175,11 +175,12 @@ def verdict(
 ) -> list[str]:  # fmt: skip
     """For people."""
     from sensei_tui.base.text import plural
+    from sensei_tui.bundle.contents import AGAIN
 
     signed = f"signed {seal.when:%Y-%m-%d} by {seal.signer} ({seal.fingerprint})" if seal else unsealed
     warned = [f"warn: {text}" for text in seal.warnings] if seal else []
     if problems:
-        return [f"{file} is damaged:", *(f"  {text}" for text in problems), signed, *warned]
+        return ["The bundle is damaged:", *(f"  {text}" for text in problems), AGAIN, signed, *warned]
     if missing:
         return [
             f"{file}: what is here is as it should be; missing:",

@@ -15,7 +15,6 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner, Result
 
-from sensei_tui.base.errors import UsageError
 from sensei_tui.bundle import volumes
 from sensei_tui.bundle.archive import File, open_archive
 from sensei_tui.bundle.contents import SUMS, read_contents
@@ -28,7 +27,7 @@ from sensei_tui.bundle.load import Incomplete, Loader
 from sensei_tui.bundle.signed import seal_of, sign
 from sensei_tui.bundle.sshsig import allowed_signers
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
-from sensei_tui.bundle.volumes import parse_size, split, volume_path, write_volumes
+from sensei_tui.bundle.volumes import split, volume_path, write_volumes
 from sensei_tui.cli.bundle import bundle as command
 from sensei_tui.deploy.fitting import WrongBundle
 from sensei_tui.deploy.loading import refuse_missing
@@ -38,7 +37,6 @@ from tests.bundle.counting import counting
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, TOOL, WEB, built, bundle
 from tests.bundle.test_load import complete, stored, through
-from tests.bundle.test_script import SHELL, script
 from tests.registry.kinds import both
 from tests.registry.real import Real, started
 
@@ -70,18 +68,6 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def cli(*arguments: object) -> Result:
     return CliRunner().invoke(command, [str(item) for item in arguments])
-
-
-@pytest.mark.parametrize(("text", "size"), [("DVD", 4_690_000_000), ("fat32", 4_294_967_295), ("4700MB", 4_700_000_000),
-                                            ("650MiB", 681_574_400), ("1.5 GB", 1_500_000_000), ("2gib", 2 << 30)])  # fmt: skip
-def test_sizes(text: str, size: int) -> None:
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "4700", "4G", "-1MB", "1e3MB", "MB", "four GB"])
-def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(UsageError, match="no size of a volume"):
-        parse_size(text)
 
 
 def test_names() -> None:
@@ -160,15 +146,6 @@ def test_everything_in_one_where_it_fits(tmp_path: Path) -> None:
     assert volume_of(open_archive(path)) is None
 
 
-def test_a_size_that_is_too_small_says_which_would_do(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="too small") as caught:
-        written(tmp_path, limit=150_000)
-    least = int("".join(filter(str.isdigit, caught.value.remedy)))
-    assert written(tmp_path, limit=least)
-    with pytest.raises(UsageError, match="too small"):
-        written(tmp_path, limit=least - 1)
-
-
 def test_a_damaged_source_is_found_before_anything_is_written(tmp_path: Path) -> None:
     source = layout(tmp_path / "layout")
     blob = max((source / "blobs/sha256").iterdir(), key=lambda item: item.stat().st_size)
@@ -236,6 +213,9 @@ def test_a_bad_segment_is_named_with_its_volume(media: list[Path], tmp_path: Pat
     assert done.exit_code == 1
     (told,) = json.loads(done.stdout)["problems"]
     assert told.startswith(f"{bad}: {parts[1].name}: ")
+    plain = cli("verify", *copies, "--allow-unsigned").stdout
+    assert plain.startswith(f"The bundle is damaged:\n  {bad}: ")
+    assert "\nCopy it again from its source.\n" in plain
     with pytest.raises(BadBundle, match="not what its digest says") as caught:
         open_bundle(copies).text(blob)
     assert caught.value.where == f"{bad}: {parts[1].name}"
@@ -364,29 +344,6 @@ def test_the_command_says_what_is_missing_and_goes_on(media: list[Path], real: R
     done = CliRunner().invoke(command, ["load", *map(str, media), *options], catch_exceptions=False)
     assert done.exit_code == 0
     assert "proven to be in" in done.output
-
-
-@both
-@pytest.mark.skipif(SHELL is None or shutil.which("curl") is None, reason="dash or curl is not installed")
-def test_load_images_joins_segments(media: list[Path], real: Real, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    options = ["--plain-http", "--registry", f"127.0.0.1:{real.port}"]
-    for path in media[:-1]:
-        subprocess.run(["tar", "-xf", path, "-C", out], check=True)
-    holds = {name for name in open_archive(media[-1]).entries if ".seg" in name}
-    done = script(out, *options)
-    assert done.returncode == 1
-    assert ("segments of blob" in done.stderr) if holds else ("FAILED open or read" in done.stderr)
-    assert stored(real) == set()
-    subprocess.run(["tar", "-xf", media[-1], "-C", out], check=True)
-    done = script(out, *options)
-    assert done.returncode == 0, done.stderr
-    assert not list(out.glob("blobs/sha256/*.*"))
-    with through(real.port) as registry:
-        assert complete(_one(media), registry)
-    assert cli("verify", out, "--allow-unsigned").exit_code == 0
-    assert script(out, *options).returncode == 0
 
 
 def test_a_segment_is_a_multiple_of_what_is_uploaded_at_once() -> None:

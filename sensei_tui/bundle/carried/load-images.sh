@@ -44,14 +44,8 @@ while [ $# -gt 0 ]; do
     --plain-http) scheme=http ;;
     --skip-sums) sums=no ;;
     --containerd) into=containerd ;;
-    -h | --help)
-        usage
-        exit 0
-        ;;
-    *)
-        usage >&2
-        fail 2 "unknown: $1"
-        ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && fail 2 "unknown: $1" ;;
     esac
     shift
 done
@@ -61,10 +55,8 @@ case $registry in
 *[!A-Za-z0-9._:/\[\]-]*) fail 2 "that is no registry: $registry" ;;
 esac
 registry=${registry%/}
-[ "$into" = containerd ] || [ -n "$registry" ] || {
-    usage >&2
-    fail 2 'name the registry: --registry HOST[:PORT][/PREFIX]'
-}
+[ "$into" = containerd ] || [ -n "$registry" ] ||
+    { usage >&2 && fail 2 'name the registry: --registry HOST[:PORT][/PREFIX]'; }
 for file in images.list SHA256SUMS; do
     [ -s $file ] || fail 1 "$file is missing: unpack the whole bundle, and run this where it was unpacked"
 done
@@ -73,6 +65,10 @@ case $ca in '' | /*) ;; *) ca=$here/$ca ;; esac
 case $trust in '' | /*) ;; *) trust=$here/$trust ;; esac
 [ -z "$ca" ] || [ -r "$ca" ] || fail 2 "can't read $ca"
 [ -z "$trust" ] || [ -r "$trust" ] || fail 2 "can't read $trust"
+
+work=$(mktemp -d) || fail 3 'no directory for temporary files'
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
 
 # Is it what it should be?
 
@@ -108,10 +104,10 @@ signature() {
 joined() { # HEX SIZE
     [ ! -e "blobs/sha256/$1" ] && [ -e "blobs/sha256/$1.seg0001" ] || return 0
     say "joining the segments of blob $1 ..."
-    cat "blobs/sha256/$1".seg???? >"blobs/sha256/$1.part" || fail 3 "could not join the segments of blob $1: is the disk full?"
+    cat "blobs/sha256/$1".seg???? >"blobs/sha256/$1.part" || fail 3 "could not join the segments of blob $1: is the disk full, or read-only?"
     [ "$(wc -c <"blobs/sha256/$1.part" | tr -d ' ')" = "$2" ] || {
         rm -f "blobs/sha256/$1.part"
-        fail 1 "segments of blob $1 are missing: unpack all volumes into this directory, and compare with volumes.json"
+        fail 1 "a segment of blob $1 is not whole: unpack all volumes into this directory again"
     }
     mv "blobs/sha256/$1.part" "blobs/sha256/$1" && rm -f "blobs/sha256/$1".seg????
 }
@@ -122,13 +118,23 @@ compare() { # reads lines of SHA256SUMS
 $bad"
 }
 
+absent() { # numbers of the volumes that are not here; a blob that was joined is
+    while read -r number name; do
+        [ -e "$name" ] || [ -e "${name%.seg????}" ] || say "$number"
+    done <volumes.list | sort -nu | tr '\n' ' '
+}
+
 signature
+if [ -e volumes.json ]; then
+    grep '  volumes.list$' SHA256SUMS | compare || exit
+    gone=$(absent)
+    [ -z "$gone" ] || fail 1 "volumes are missing, or not whole: unpack them into this directory too, by number: $gone"
+fi
 # What is loaded under which name stands in small files: they are compared always.
 grep -v '  blobs/' SHA256SUMS | compare || exit
 if [ -e volumes.json ]; then
-    sed -n 's/^blob //p' images.list | sort -u >.joining
-    while read -r hex size; do joined "$hex" "$size"; done <.joining
-    rm -f .joining
+    sed -n 's/^blob //p' images.list | sort -u >"$work/joining"
+    while read -r hex size; do joined "$hex" "$size"; done <"$work/joining"
 fi
 if [ "$sums" = yes ]; then
     say 'comparing checksums ...'
@@ -138,9 +144,6 @@ fi
 
 # Where an image goes: its name without the host, behind the registry's prefix.
 
-work=$(mktemp -d) || fail 3 'no directory for temporary files'
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
 kinds='$1 == "image" { name[++n] = $2; kind[n] = "image" } $1 == "kind" { kind[n] = $2 }
     $1 == "manifest" { root[n] = $2 } END { for (i = 1; i <= n; i++) print kind[i], name[i], root[i] }'
 awk "$kinds" images.list >"$work/names"
@@ -350,6 +353,7 @@ by_tool() { # FUNCTION
 }
 
 logins() { # a file for the login: what is on a command line is seen by all of this machine
+    [ -n "$user" ] || return 0
     auth=$(printf %s "$user:$password" | base64 | tr -d '\n')
     (umask 077 && say "{\"auths\": {\"$host\": {\"auth\": \"$auth\"}}}" >"$work/logins.json")
 }
@@ -357,9 +361,7 @@ with_skopeo() {
     set -- copy --all "oci:.:$1" "docker://$2"
     [ -z "$user" ] || set -- "$@" --dest-authfile "$work/logins.json"
     [ "$scheme" = https ] || set -- "$@" --dest-tls-verify=false
-    if [ -n "$ca" ]; then
-        mkdir -p "$work/ca" && cp "$ca" "$work/ca/ca.crt" && set -- "$@" --dest-cert-dir "$work/ca"
-    fi
+    [ -z "$ca" ] || { mkdir -p "$work/ca" && cp "$ca" "$work/ca/ca.crt" && set -- "$@" --dest-cert-dir "$work/ca"; }
     skopeo "$@"
 }
 with_oras() {
@@ -373,10 +375,7 @@ with_engine() { "$tool" tag "$1" "$2" && "$tool" push "$2"; }
 
 case $tool in
 curl) by_curl ;;
-skopeo | oras)
-    [ -z "$user" ] || logins
-    by_tool "with_$tool"
-    ;;
+skopeo | oras) logins && by_tool "with_$tool" ;;
 docker | podman | nerdctl)
     say "WARNING: $tool changes the digests of images: values that name a digest, and signatures, will not fit."
     say 'WARNING: curl or skopeo would not; install one of them if you can.'
