@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from sensei_tui.bundle.disk import free_at
 from sensei_tui.bundle.runtimes import NoRuntime, this_architecture
+from sensei_tui.registry.reference import Reference
 
 ADDRESS: Final = "/run/containerd/containerd.sock"
 _ROOTS: Final = {
@@ -35,6 +37,10 @@ class Containerd:
                 "containerd's client ctr is not here.", remedy="Run this on a node, or load into a registry: --registry"
             )
         self._ask("version")
+
+    def name(self, wanted: Reference) -> str:
+        """The kubelet's side of it (CRI) drops the tag of a name with a digest, and looks for the rest."""
+        return str(replace(wanted, tag="") if wanted.digest else wanted)
 
     def there(self) -> dict[str, frozenset[str]]:
         lines = self._ask("images", "check").splitlines()

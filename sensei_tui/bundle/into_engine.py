@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,10 @@ class Engine:
                 "No Docker engine answers.", where="DOCKER_HOST, or /var/run/docker.sock", why=str(error),
                 remedy="Start it, or load into a registry: --registry",
             ) from None  # fmt: skip
+
+    def name(self, wanted: Reference) -> str:
+        """What it takes has a tag, and a digest of its own."""
+        return str(replace(wanted, digest="")) if wanted.tag else ""
 
     def there(self) -> dict[str, frozenset[str]]:
         """An image's id is the digest of its config, or of its manifest where containerd keeps the images."""

@@ -50,7 +50,7 @@ class Image:
 
     item: Item
     name: str
-    """As pods name it."""
+    """As the runtime has it; empty where it can't name it."""
     manifest: Document
     documents: tuple[Document, ...]
     """Its index, where it has one, and its manifest."""
@@ -73,6 +73,9 @@ class Runtime(Protocol):
     """`amd64`."""
     one_by_one: bool
     """Whether each image is sent for itself: then what is done stays done."""
+
+    def name(self, wanted: Reference) -> str:
+        """By which it finds what a pod calls so; empty where it can't have such a name."""
 
     def there(self) -> Mapping[str, Collection[str]]:
         """Name -> digests of images that are whole. Raises NoRuntime."""
@@ -102,13 +105,25 @@ def this_architecture() -> str:
     return _ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
-def images_of(contents: Contents, documents: Mapping[str, Document], wanted: str, place: Place | None) -> list[Image]:
-    """With the names that they have in `place`; `wanted` is an architecture. Raises WrongPlatform, BadReference."""
+def images_of(
+    contents: Contents, documents: Mapping[str, Document], runtime: Runtime, place: Place | None
+) -> list[Image]:  # fmt: skip
+    """With the names that they have in `place`, for the runtime's processor. Raises WrongPlatform, BadReference."""
     found = []
     for item in (item for item in contents.items if item.kind == "image"):
         name = Reference.parse(item.name)
-        found.append(Image(item, str(place.move(name) if place else name), *_for(item, documents, wanted)))
+        moved = runtime.name(place.move(name) if place else name)
+        found.append(Image(item, moved, *_for(item, documents, runtime.architecture)))
     return found
+
+
+def demand_names(images: Iterable[Image]) -> None:
+    """Raises Incomplete where some could not be named, and so were not sent."""
+    if unnamed := [image.item.name for image in images if not image.name]:
+        raise Incomplete(
+            "A Docker engine can't have images that are named by their digest alone; all others are there.",
+            why=", ".join(unnamed), remedy="Values that name tags, or a load into a registry (--registry).",
+        )  # fmt: skip
 
 
 def _for(item: Item, documents: Mapping[str, Document], wanted: str) -> tuple[Document, tuple[Document, ...]]:
@@ -142,9 +157,10 @@ class Transfer:
         self, archive: Archive, contents: Contents, images: list[Image], runtime: Runtime, on_bytes: OnBytes,
         on_need: OnBytes,
     ) -> None:  # fmt: skip
-        self._archive, self._contents, self._images, self._runtime = archive, contents, images, runtime
+        self._archive, self._contents, self._runtime = archive, contents, runtime
+        self._images = [image for image in images if image.name]
         self._on_bytes, self._on_need = on_bytes, on_need
-        self.tally = Taken(len(images))
+        self.tally = Taken(len(self._images))
 
     def run(self) -> Taken:
         """Until every image is there. Raises NoRuntime, DiskFull, BadBundle, Incomplete."""
@@ -246,7 +262,7 @@ def _named(image: Image) -> Any:
 def _saved(image: Image) -> dict[str, Any]:
     """As `docker load` finds it."""
     config, *layers = (blob_name(child.digest) for child in image.manifest.children)
-    return {"Config": config, "RepoTags": [image.name.partition("@")[0]], "Layers": layers}
+    return {"Config": config, "RepoTags": [image.name], "Layers": layers}
 
 
 def _piped(write: Callable[[int], None], take: Callable[[int], None]) -> None:

@@ -51,13 +51,13 @@ def _runtime(target: str, address: str, namespace: str) -> Runtime:
 
 def _transfer(bundle: Bundle, runtime: Runtime, named: str) -> Taken:
     from sensei_tui.base.text import bytes_si
-    from sensei_tui.bundle.runtimes import Transfer, check_platform, images_of
+    from sensei_tui.bundle.runtimes import Transfer, check_platform, demand_names, images_of
     from sensei_tui.cli.meter import Meter
     from sensei_tui.registry.reference import Place
 
     check_platform(bundle.contents, runtime.architecture)
     place = Place.parse(named) if named else None
-    images = images_of(bundle.contents, bundle.documents, runtime.architecture, place)
+    images = images_of(bundle.contents, bundle.documents, runtime, place)
     meter = Meter("load")
 
     def needed(size: int) -> None:
@@ -65,9 +65,11 @@ def _transfer(bundle: Bundle, runtime: Runtime, named: str) -> Taken:
         meter.set(0, size)
 
     try:
-        return Transfer(bundle.archive, bundle.contents, images, runtime, meter.add, needed).run()
+        tally = Transfer(bundle.archive, bundle.contents, images, runtime, meter.add, needed).run()
     finally:
         meter.end()
+    demand_names(images)
+    return tally
 
 
 def _told(tally: Taken, target: str, seconds: float) -> str:

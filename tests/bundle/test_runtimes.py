@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.bundle import runtimes
+from sensei_tui.bundle.archive import Entry
 from sensei_tui.bundle.contents import blob_name
 from sensei_tui.bundle.into_containerd import Containerd
 from sensei_tui.bundle.inventory import known_by
@@ -106,7 +107,10 @@ def test_shared_layers_are_sent_once_and_those_of_others_not_at_all(tmp_path: Pa
     path = bundle(tmp_path, source=source)
     sent = json.loads(load(path, node, "-o", "json").stdout)["sentBytes"]
     opened = Bundle.open(path)
-    found = {image.name: image for image in runtimes.images_of(opened.contents, opened.documents, "amd64", None)}
+    found = {
+        image.name: image
+        for image in runtimes.images_of(opened.contents, opened.documents, Containerd(node, "k8s.io"), None)
+    }
     rest = (found[WEB].blobs | found[TOOL].blobs).items() - found[API].blobs.items()
     assert sent == sum(size for _, size in rest)
     assert images(node) == wanted(path)
@@ -118,10 +122,31 @@ def test_under_the_names_that_pods_use(tmp_path: Path, node: str) -> None:
     assert images(node) == wanted(path, "registry.lan:5000/sensei")
 
 
+def pinned(root: Path) -> tuple[Path, str, str]:
+    """A bundle of three images, by tag, by digest and by both; and the two digests."""
+    made, names = LayoutMaker(root / "layout", 5), [API]
+    made.name(made.manifest([made.layer(4_000)]), API)
+    for text in ("example.com/pinned@", "example.com/both:1.0@"):
+        image = made.manifest([made.layer(5_000)])
+        names.append(f"{text}{image['digest']}")
+        made.name(image, names[-1])
+    first, second = (name.partition("@")[2] for name in names[1:])
+    return bundle(root, source=made.done(), names=tuple(names)), first, second
+
+
+def test_a_name_with_a_digest_is_the_one_that_the_kubelet_looks_for(tmp_path: Path, node: str) -> None:
+    path, first, second = pinned(tmp_path)
+    assert load(path, node).exit_code == 0
+    found = images(node)
+    assert found.keys() == {API, f"example.com/pinned@{first}", f"example.com/both@{second}"}
+    assert (found[f"example.com/pinned@{first}"], found[f"example.com/both@{second}"]) == (first, second)
+    assert json.loads(load(path, node, "-o", "json").stdout)["imagesThere"] == 3
+
+
 def test_an_index_brings_this_machines_platform_alone(tmp_path: Path, node: str) -> None:
     path = bundle(tmp_path, names=(TOOL,), platforms=("linux/amd64", "linux/arm64"))
     opened = Bundle.open(path)
-    own = runtimes.images_of(opened.contents, opened.documents, runtimes.this_architecture(), None)
+    own = runtimes.images_of(opened.contents, opened.documents, Containerd(node, "k8s.io"), None)
     sent = {digest for image in own for digest in image.blobs}
     assert load(path, node).exit_code == 0
     held = subprocess.run(["ctr", "-a", node, "-n", "k8s.io", "content", "ls", "-q"], capture_output=True, text=True)
@@ -132,17 +157,28 @@ def test_an_index_brings_this_machines_platform_alone(tmp_path: Path, node: str)
     assert not {item.digest for item in opened.documents[other.digest].children} & set(held.stdout.split())
 
 
+def largest(path: Path) -> Entry:
+    """Of its blobs."""
+    archive = Bundle.open(path).archive
+    return max(
+        (item for name, item in archive.entries.items() if name.startswith("blobs/")), key=lambda item: item.size
+    )
+
+
+def spoiled(path: Path) -> tuple[Path, bytes]:
+    """One bit of its largest blob is another; and what the file was."""
+    good = path.read_bytes()
+    content = bytearray(good)
+    content[largest(path).offset + 2_000] ^= 1
+    path.write_bytes(content)
+    return path, good
+
+
 def test_a_damaged_bundle_is_never_called_loaded(tmp_path: Path, node: str) -> None:
-    path = bundle(tmp_path)
-    good, archive = path.read_bytes(), Bundle.open(path).archive
-    sizes = {name: entry.size for name, entry in archive.entries.items() if name.startswith("blobs/")}
-    largest = archive.entries[max(sizes, key=lambda name: sizes[name])]
-    spoiled = bytearray(good)
-    spoiled[largest.offset + 2_000] ^= 1
-    path.write_bytes(spoiled)
+    path, good = spoiled(bundle(tmp_path))
     code, told = failed(path, node)
     assert code == ExitCode.FINDING
-    assert largest.name in told
+    assert largest(path).name in told
     assert images(node).items() < wanted(path).items()
     path.write_bytes(good)
     assert load(path, node).exit_code == 0
@@ -250,3 +286,40 @@ def test_an_engine_has_every_image_and_the_warning_is_said(
     none = CliRunner().invoke(command, arguments).exception
     assert isinstance(none, SenseiError)
     assert none.what == "No Docker engine answers."
+
+
+def tags(address: str) -> set[str]:
+    done = subprocess.run(["docker", "--host", address, "images", "--format", "{{.Repository}}:{{.Tag}}"], check=True,
+                          capture_output=True, text=True)  # fmt: skip
+    return set(done.stdout.split())
+
+
+def test_what_has_no_name_in_an_engine_is_told_and_the_others_are_there(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setenv("DOCKER_HOST", engine)
+    path, digest, _ = pinned(tmp_path)
+    arguments = ["load", str(path), "--to", "docker", "--allow-unsigned", "--as", "docker.io/named"]
+    for _ in range(2):
+        error = CliRunner().invoke(command, arguments).exception
+        assert isinstance(error, SenseiError), error
+        assert error.exit_code == ExitCode.FINDING
+        assert "named by their digest alone" in error.what
+        assert error.why == f"example.com/pinned@{digest}"
+        assert {"named/sensei/api:1.0.0", "named/both:1.0"} <= tags(engine)
+        assert not any("pinned" in name for name in tags(engine))
+
+
+def test_an_engine_has_nothing_of_a_damaged_bundle(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setenv("DOCKER_HOST", engine)
+    path, good = spoiled(bundle(tmp_path, source=layout(tmp_path / "layout", seed=11)))
+    arguments = ["load", str(path), "--to", "docker", "--allow-unsigned", "--as", "docker.io/spoiled"]
+    error = CliRunner().invoke(command, arguments).exception
+    assert isinstance(error, SenseiError), error
+    assert error.exit_code == ExitCode.FINDING
+    assert not any("spoiled" in name for name in tags(engine))
+    path.write_bytes(good)
+    assert CliRunner().invoke(command, arguments).exit_code == 0
+    assert {"spoiled/sensei/api:1.0.0", "spoiled/sensei/web:1.0.0", "spoiled/library/tool:2"} <= tags(engine)
