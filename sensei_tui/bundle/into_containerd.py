@@ -19,7 +19,12 @@ _ROOTS: Final = {
     "/run/k3s/containerd/containerd.sock": "/var/lib/rancher/k3s/agent/containerd",
 }
 """Socket -> where that containerd keeps images; K3s and RKE2 have their own."""
-_CHECKED = re.compile(r"(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s+complete\b")
+_CHECKED = re.compile(r"(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s+complete\b.*?\s(true|false)\s*")
+"""Name, digest, and whether it is unpacked."""
+_RUNNING: Final = "Is it running, and is this user allowed to use its socket (root)? K3s has another: --address"
+_AGAIN: Final = (
+    "What is there is not sent again. A node that does not use overlayfs has its snapshotter in CONTAINERD_SNAPSHOTTER."
+)
 
 
 class Containerd:
@@ -43,9 +48,18 @@ class Containerd:
         return str(replace(wanted, tag="") if wanted.digest else wanted)
 
     def there(self) -> dict[str, frozenset[str]]:
-        lines = self._ask("images", "check").splitlines()
-        found = (match for line in lines if (match := _CHECKED.match(line)))
-        return {match[1]: frozenset({match[2]}) for match in found}
+        return {match[1]: frozenset({match[2]}) for match in self._checked()}
+
+    def ready(self) -> dict[str, frozenset[str]]:
+        """One that could not be unpacked is whole: it is told again, and sent again without what is there."""
+        return {match[1]: frozenset({match[2]}) for match in self._checked() if match[3] == "true"}
+
+    def _checked(self) -> list[re.Match[str]]:
+        """It fails where one image can't be looked at, of whomever: the others are told all the same."""
+        done = self._run("images", "check")
+        if done.returncode and not done.stdout:
+            raise self._failed("containerd does not tell its images.", done.stderr)
+        return [match for line in done.stdout.splitlines() if (match := _CHECKED.fullmatch(line))]
 
     def kept(self) -> frozenset[str]:
         return frozenset(self._ask("content", "ls", "-q").split())
@@ -57,17 +71,20 @@ class Containerd:
         return root, free_at(root)
 
     def take(self, source: int) -> None:
-        done = subprocess.run([*self._command, "images", "import", "-"], stdin=source, capture_output=True, text=True)
+        done = self._run("images", "import", "-", stdin=source)
         if done.returncode:
-            raise self._failed("containerd could not take an image.", done.stderr)
+            raise self._failed("containerd could not take an image.", done.stderr, _AGAIN)
 
     def _ask(self, *arguments: str) -> str:
-        done = subprocess.run([*self._command, *arguments], capture_output=True, text=True)
+        done = self._run(*arguments)
         if done.returncode:
             raise self._failed("containerd does not answer.", done.stderr)
         return done.stdout
 
-    def _failed(self, what: str, said: str) -> NoRuntime:
+    def _run(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*self._command, *arguments], stdin=stdin, capture_output=True, text=True)
+
+    def _failed(self, what: str, said: str, remedy: str = _RUNNING) -> NoRuntime:
+        """With the last of its words."""
         why = " ".join(said.strip().splitlines()[-1:]).removeprefix("ctr: ")
-        remedy = "Is it running, and is this user allowed to use its socket (root)? K3s has another: --address"
         return NoRuntime(what, where=self._address, why=why, remedy=remedy)

@@ -16,6 +16,7 @@ TOLD: Final = (
     "A Docker engine gives images other digests: values that name a digest, and signatures, do not fit them. "
     "Kubernetes takes images from it only where it is its runtime (cri-dockerd)."
 )
+_UNNAMED: Final = "<none>:<none>"
 _AT_ONCE: Final = 1 << 20
 
 
@@ -44,9 +45,18 @@ class Engine:
 
     def there(self) -> dict[str, frozenset[str]]:
         """An image's id is the digest of its config, or of its manifest where containerd keeps the images."""
-        tags = ((name, str(image.id)) for image in self._client.images.list() for name in image.tags)
+        import docker
+
+        try:
+            images = self._client.api.images()
+        except (docker.errors.DockerException, OSError) as error:
+            raise NoRuntime("The Docker engine does not tell its images.", why=str(error)) from None
+        tags = ((name, str(image["Id"])) for image in images for name in image.get("RepoTags") or ())
         # An engine leaves out the Hub's name.
-        return {str(Reference.parse(name)): frozenset({id}) for name, id in tags}
+        return {str(Reference.parse(name)): frozenset({id}) for name, id in tags if name != _UNNAMED}
+
+    def ready(self) -> dict[str, frozenset[str]]:
+        return self.there()
 
     def kept(self) -> frozenset[str]:
         return frozenset()

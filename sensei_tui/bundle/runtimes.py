@@ -80,6 +80,9 @@ class Runtime(Protocol):
     def there(self) -> Mapping[str, Collection[str]]:
         """Name -> digests of images that are whole. Raises NoRuntime."""
 
+    def ready(self) -> Mapping[str, Collection[str]]:
+        """Those of them that are unpacked as well, where the runtime tells that. Raises NoRuntime."""
+
     def kept(self) -> Collection[str]:
         """Digests of blobs that need not be sent. Raises NoRuntime."""
 
@@ -164,8 +167,8 @@ class Transfer:
 
     def run(self) -> Taken:
         """Until every image is there. Raises NoRuntime, DiskFull, BadBundle, Incomplete."""
-        there = self._runtime.there()
-        missing = [image for image in self._images if not _is_there(image, there)]
+        ready = self._runtime.ready()
+        missing = [image for image in self._images if not _is_there(image, ready)]
         self.tally.there = len(self._images) - len(missing)
         kept = frozenset(self._runtime.kept())
         needed = self._needed(missing, kept)

@@ -143,6 +143,32 @@ def test_a_name_with_a_digest_is_the_one_that_the_kubelet_looks_for(tmp_path: Pa
     assert json.loads(load(path, node, "-o", "json").stdout)["imagesThere"] == 3
 
 
+def test_what_could_not_be_unpacked_is_not_called_loaded_the_second_time(tmp_path: Path, node: str) -> None:
+    made = LayoutMaker(tmp_path / "layout", 5)
+    made.name(made.manifest([made.layer(4_000)]), API)
+    made.name(made.manifest([made.put(b"no gzip" * 900, "application/vnd.oci.image.layer.v1.tar+gzip")]), WEB)
+    path = bundle(tmp_path, source=made.done(), names=(API, WEB))
+    for _ in range(2):
+        code, told = failed(path, node)
+        assert code == ExitCode.REMOTE
+        assert "could not take an image" in told
+        assert "failed to extract layer" in told
+        assert API in images(node)
+
+
+def test_a_node_with_another_snapshotter(tmp_path: Path, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = bundle(tmp_path)
+    monkeypatch.setenv("CONTAINERD_SNAPSHOTTER", "none-such")
+    for _ in range(2):
+        code, told = failed(path, node)
+        assert code == ExitCode.REMOTE
+        assert "snapshotter not loaded: none-such" in told
+    monkeypatch.setenv("CONTAINERD_SNAPSHOTTER", "native")
+    assert load(path, node).exit_code == 0
+    assert images(node) == wanted(path)
+    assert json.loads(load(path, node, "-o", "json").stdout)["imagesThere"] == 3
+
+
 def test_an_index_brings_this_machines_platform_alone(tmp_path: Path, node: str) -> None:
     path = bundle(tmp_path, names=(TOOL,), platforms=("linux/amd64", "linux/arm64"))
     opened = Bundle.open(path)
