@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,16 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from sensei_tui.bundle.disk import free_at
 from sensei_tui.bundle.runtimes import NoRuntime, this_architecture
 from sensei_tui.registry.reference import Reference
 
-ADDRESS: Final = "/run/containerd/containerd.sock"
-_ROOTS: Final = {
-    ADDRESS: "/var/lib/containerd",
-    "/run/k3s/containerd/containerd.sock": "/var/lib/rancher/k3s/agent/containerd",
-}
-"""Socket -> where that containerd keeps images; K3s and RKE2 have their own."""
+_PLUGIN = re.compile(r"\s*io\.containerd\.(\S+)\s+ID:\s+(\S+)\s.*?\sroot\s+(/[^\n]*?) *\n", re.DOTALL)
+"""Type, ID, and the directory that it has."""
 _CHECKED = re.compile(r"(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s+complete\b.*?\s(true|false)\s*")
 """Name, digest, and whether it is unpacked."""
 _RUNNING: Final = "Is it running, and is this user allowed to use its socket (root)? K3s has another: --address"
@@ -64,11 +60,15 @@ class Containerd:
     def kept(self) -> frozenset[str]:
         return frozenset(self._ask("content", "ls", "-q").split())
 
-    def room(self) -> tuple[Path, int] | None:
-        root = Path(_ROOTS.get(self._address, ""))
-        if not root.is_absolute() or not root.exists():
-            return None
-        return root, free_at(root)
+    def places(self) -> tuple[Path, ...]:
+        """As it says: its root may be anywhere."""
+        said = self._ask("plugins", "ls", "--detailed")
+        snapshotter = os.environ.get("CONTAINERD_SNAPSHOTTER") or "overlayfs"
+        wanted = ("content.v1", "content"), ("snapshotter.v1", snapshotter)
+        parts = (match for text in said.split("Type:") if (match := _PLUGIN.match(text)))
+        found = {(match[1], match[2]): Path(match[3]) for match in parts}
+        places = tuple(found[item] for item in wanted if item in found and found[item].exists())
+        return places if len(places) == len(wanted) else ()
 
     def take(self, source: int) -> None:
         done = self._run("images", "import", "-", stdin=source)

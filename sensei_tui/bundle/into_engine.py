@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from sensei_tui.bundle.disk import free_at
 from sensei_tui.bundle.runtimes import NoRuntime
 from sensei_tui.registry.reference import Reference
 
@@ -61,12 +60,11 @@ class Engine:
     def kept(self) -> frozenset[str]:
         return frozenset()
 
-    def room(self) -> tuple[Path, int] | None:
+    def places(self) -> tuple[Path, ...]:
+        """It keeps all that it is sent until it has unpacked it."""
         root = Path(str(self._about.get("DockerRootDir", "")))
         local = os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
-        if not local or not root.is_absolute() or not root.exists():
-            return None
-        return root, free_at(root)
+        return (root, root) if local and root.is_absolute() and root.exists() else ()
 
     def take(self, source: int) -> None:
         import docker

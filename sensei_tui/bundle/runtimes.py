@@ -20,10 +20,12 @@ import msgspec
 from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.bundle.archive import Archive, Entry, Plain, write_end, write_entry
 from sensei_tui.bundle.contents import Contents, Item, blob_name
-from sensei_tui.bundle.disk import DiskFull
+from sensei_tui.bundle.disk import DiskFull, free_at
+from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.load import Incomplete
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Document, encoded, index_of
-from sensei_tui.bundle.pool import Blob, checked
+from sensei_tui.bundle.pool import Blob, Pool, checked
+from sensei_tui.bundle.unpacked import unpacked_sizes
 from sensei_tui.registry.reference import Place, Reference
 
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -86,8 +88,8 @@ class Runtime(Protocol):
     def kept(self) -> Collection[str]:
         """Digests of blobs that need not be sent. Raises NoRuntime."""
 
-    def room(self) -> tuple[Path, int] | None:
-        """Where it keeps images, and how many bytes are free there; None where that can't be known."""
+    def places(self) -> tuple[Path, ...]:
+        """Directories of this machine: where it keeps what it is sent, and where it unpacks it. None: not known."""
 
     def take(self, source: int) -> None:
         """A tar from a descriptor. Raises NoRuntime."""
@@ -167,46 +169,72 @@ class Transfer:
 
     def run(self) -> Taken:
         """Until every image is there. Raises NoRuntime, DiskFull, BadBundle, Incomplete."""
-        ready = self._runtime.ready()
+        ready, kept = self._runtime.ready(), frozenset(self._runtime.kept())
         missing = [image for image in self._images if not _is_there(image, ready)]
         self.tally.there = len(self._images) - len(missing)
-        kept = frozenset(self._runtime.kept())
-        needed = self._needed(missing, kept)
-        self._check_room(missing, sum(needed.values()))
+        lacking = self._lacking(missing, kept)
+        missing = [image for image in missing if image.item not in lacking]
+        needed = {digest: size for image in missing for digest, size in image.blobs.items() if digest not in kept}
+        self._check_room(missing, needed)
         self._on_need(sum(needed.values()))
         for group in [[image] for image in missing] if self._runtime.one_by_one else [missing] if missing else []:
             self._send(group, needed)
-        self._prove()
+        self._prove([image for image in self._images if image.item not in lacking])
+        self._demand_rest(lacking)
         return self.tally
 
-    def _needed(self, missing: list[Image], kept: frozenset[str]) -> dict[str, int]:
-        """Blobs to be sent. Raises Incomplete where one is not here."""
-        found = {digest: size for image in missing for digest, size in image.blobs.items() if digest not in kept}
-        for image in missing:
-            for digest in image.blobs:
-                if digest in found and blob_name(digest) not in self._archive.entries:
-                    raise self._lacking(image, digest)
+    def _lacking(self, missing: list[Image], kept: frozenset[str]) -> dict[Item, list[str]]:
+        """Image -> its blobs in volumes that are not here. Raises Incomplete for what the bundle leaves out."""
+        have = kept | {digest for image in missing for digest in image.blobs if self._has(digest)}
+        found = {image.item: gone for image in missing if (gone := [item for item in image.blobs if item not in have])}
+        left = [item.name for item, gone in found.items() if not {*map(blob_name, gone)} <= self._archive.absent.keys()]
+        if left:
+            raise self._base_missing(left)
         return found
 
-    def _lacking(self, image: Image, digest: str) -> Incomplete:
-        why, remedy = f"version {self._contents.since} has it", "Load that bundle first, or a whole one."
-        if blob_name(digest) in self._archive.absent:
-            why, remedy = "it is in a volume that is not here", "Name all volumes of the bundle."
-        what = f"A blob of {image.item.name} is neither there nor in this bundle."
-        return Incomplete(what, where=digest, why=why, remedy=remedy)
+    def _base_missing(self, names: list[str]) -> Incomplete:
+        why = f"the bundle of version {self._contents.since} has it, the runtime has not"
+        remedy = "Load that bundle first, or a whole one."
+        if not self._runtime.one_by_one:
+            remedy = "A whole bundle is needed: an engine takes no image without all of its layers."
+        return Incomplete("Images lack what this bundle leaves out.", where=", ".join(names), why=why, remedy=remedy)
 
-    def _check_room(self, missing: list[Image], sending: int) -> None:
-        """What is sent, and what becomes of it: shared layers are counted in each image, so this is the most."""
-        room = self._runtime.room()
-        unpacked = sum(image.item.unpacked for image in missing)
-        if self._contents.unpacked:
-            unpacked = min(unpacked, self._contents.unpacked)
-        if room and room[1] < sending + unpacked:
-            raise DiskFull(
-                "There is not enough room for the images.", where=str(room[0]),
-                why=f"{sending + unpacked:,} bytes are needed, packed and unpacked, {room[1]:,} are free",
-                remedy="Make room: images that nothing uses can go.",
+    def _has(self, digest: str) -> bool:
+        return blob_name(digest) in self._archive.entries
+
+    def _demand_rest(self, lacking: dict[Item, list[str]]) -> None:
+        """Raises Incomplete where blobs are in volumes that are not here."""
+        if lacking and isinstance(self._archive, Joined):
+            volumes = self._archive.needed({digest for gone in lacking.values() for digest in gone})
+            done = len(self._images) - len(lacking)
+            raise Incomplete(
+                f"Volumes are missing: {done} of {len(self._images)} images are loaded.",
+                where=", ".join(item.name for item in lacking), why="; ".join(map(str, volumes)),
+                remedy="Name them together with these: without a registry an image needs all of its volumes at once.",
             )  # fmt: skip
+
+    def _check_room(self, missing: list[Image], needed: Mapping[str, int]) -> None:
+        """Raises DiskFull."""
+        places = self._runtime.places()
+        wants = dict.fromkeys(places, 0)
+        for place, size in zip(places, (sum(needed.values()), self._unpacked(missing, needed)), strict=False):
+            wants[_same_disk(place, wants)] += size
+        for place, size in wants.items():
+            if (free := free_at(place)) < size:
+                raise DiskFull(
+                    "There is not enough room for the images.", where=str(place),
+                    why=f"{size:,} bytes are needed, packed and unpacked, {free:,} are free",
+                    remedy="Make room: images that nothing uses can go.",
+                )  # fmt: skip
+
+    def _unpacked(self, missing: list[Image], needed: Mapping[str, int]) -> int:
+        """Bytes that become of what is sent, at least."""
+        pool = Pool({digest: self._blob(digest, size) for digest, size in needed.items()})
+        pool.documents = {image.manifest.digest: image.manifest for image in missing}
+        return sum(unpacked_sizes(pool).values())
+
+    def _blob(self, digest: str, size: int) -> Blob:
+        return Blob(digest, size, lambda first=0: self._archive.read(blob_name(digest), first))
 
     def _send(self, images: list[Image], needed: dict[str, int]) -> None:
         """Their blobs are taken out of `needed`: a layer that images share is sent once."""
@@ -225,20 +253,23 @@ class Transfer:
         write_end(file, shape)
 
     def _told(self, digest: str, size: int) -> Iterator[memoryview]:
-        name = blob_name(digest)
-        blob = Blob(digest, size, lambda first=0: self._archive.read(name, first))
-        for piece in checked(blob, f"{self._archive.path}: {name}"):
+        for piece in checked(self._blob(digest, size), f"{self._archive.path}: {blob_name(digest)}"):
             yield piece
             self.tally.sent += len(piece)
             self._on_bytes(len(piece))
 
-    def _prove(self) -> None:
+    def _prove(self, images: Iterable[Image]) -> None:
         there = self._runtime.there()
-        missing = [image.name for image in self._images if not _is_there(image, there)]
+        missing = [image.name for image in images if not _is_there(image, there)]
         if missing:
             raise Incomplete(
                 "The runtime does not have everything.", why=", ".join(missing), remedy="Run the same command again."
             )
+
+
+def _same_disk(place: Path, places: Iterable[Path]) -> Path:
+    """The first of these that is on its file system."""
+    return next(item for item in places if item.stat().st_dev == place.stat().st_dev)
 
 
 def _is_there(image: Image, there: Mapping[str, Collection[str]]) -> bool:

@@ -31,14 +31,21 @@ class LayoutMaker:
         (self.blobs / digest).write_bytes(content)
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content), **more}
 
-    def layer(self, size: int) -> dict[str, Any]:
-        """A layer with one file of random bytes."""
+    def layer(self, size: int, empty: int = 0) -> dict[str, Any]:
+        """A layer with one file of random bytes, and one of `empty` zeros, packed by itself."""
         plain = io.BytesIO()
         with tarfile.open(fileobj=plain, mode="w") as tar:
             info = tarfile.TarInfo(f"data-{self._random.randrange(1 << 30)}")
             info.size = size
             tar.addfile(info, io.BytesIO(self._random.randbytes(size)))
-        found = self.put(gzip.compress(plain.getvalue(), 1, mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip")
+            at = plain.tell()
+            if empty:
+                info = tarfile.TarInfo("empty")
+                info.size = empty
+                tar.addfile(info, io.BytesIO(bytes(empty)))
+        parts = (plain.getvalue()[:at], plain.getvalue()[at:]) if empty else (plain.getvalue(),)
+        packed = b"".join(gzip.compress(part, 1, mtime=0) for part in parts)
+        found = self.put(packed, "application/vnd.oci.image.layer.v1.tar+gzip")
         self._unpacked[found["digest"]] = f"sha256:{hashlib.sha256(plain.getvalue()).hexdigest()}"
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.bundle import runtimes
 from sensei_tui.bundle.archive import Entry
 from sensei_tui.bundle.contents import blob_name
+from sensei_tui.bundle.disk import free_at
 from sensei_tui.bundle.into_containerd import Containerd
 from sensei_tui.bundle.inventory import known_by
 from sensei_tui.bundle.opened import Bundle
@@ -27,9 +29,12 @@ from sensei_tui.registry.reference import Place, Reference
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, NAMES, TOOL, WEB, bundle, layout
 from tests.bundle.test_engine import engine, kind  # noqa: F401
+from tests.bundle.test_volumes import written
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="a container runtime needs root")
 pytestmark = root_only
+ROOM = 24 << 20
+"""Bytes of a small disk."""
 CONFIG = """version = 2
 root = "{0}/root"
 state = "{0}/state"
@@ -45,7 +50,7 @@ def node(tmp_path: Path) -> Iterator[str]:
     if shutil.which("containerd") is None or shutil.which("ctr") is None:
         pytest.skip("containerd is not installed")
     root = tmp_path / "node"
-    root.mkdir()
+    root.mkdir(exist_ok=True)
     (root / "config.toml").write_text(CONFIG.format(root))
     with (root / "log").open("w") as log:
         process = subprocess.Popen(["containerd", "--config", root / "config.toml"], stdout=log, stderr=log)
@@ -235,20 +240,88 @@ def test_a_difference_needs_what_it_leaves_out(tmp_path: Path, node: str) -> Non
     new = bundle(tmp_path, source=source, names=(WEB,), since=known_by(old))
     code, told = failed(new, node)
     assert code == ExitCode.FINDING
-    assert "neither there nor in this bundle" in told
+    assert f"Images lack what this bundle leaves out. {WEB}" in told
     assert "Load that bundle first" in told
+    assert images(node) == {}
     assert load(old, node).exit_code == 0
     assert load(new, node).exit_code == 0
     assert images(node) == wanted(old) | wanted(new)
 
 
-def test_room_is_counted_first(tmp_path: Path, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = bundle(tmp_path)
-    monkeypatch.setattr(Containerd, "room", lambda _: (Path("/var/lib/containerd"), 1_000))
+def test_of_some_volumes_come_the_images_that_are_whole_in_them(tmp_path: Path, node: str) -> None:
+    media = written(tmp_path / "media")
+    whole = wanted(bundle(tmp_path, source=tmp_path / "media" / "layout"))
+
+    def names(paths: list[Path]) -> set[str]:
+        """Of the images that are whole in these."""
+        opened = Bundle.open(*paths)
+        found = runtimes.images_of(opened.contents, opened.documents, Containerd(node, "k8s.io"), None)
+        return {item.name for item in found if {*map(blob_name, item.blobs)} <= opened.archive.entries.keys()}
+
+    rests = [[path for path in media if path is not gone] for gone in media]
+    number, rest = next(item for item in enumerate(rests, 1) if 0 < len(names(item[1])) < 3)
+    code, told = failed(rest[0], node, *map(str, rest[1:]))
+    assert code == ExitCode.FINDING
+    assert images(node).keys() == names(rest)
+    assert f"Volumes are missing: {len(names(rest))} of 3 images are loaded." in told
+    assert all(name in told for name in whole.keys() - names(rest))
+    assert f"volume {number} of {len(media)} with blobs/sha256/" in told
+    done = json.loads(load(media[0], node, *map(str, media[1:]), "-o", "json").stdout)
+    assert (done["images"], done["imagesThere"]) == (3, len(names(rest)))
+    assert images(node) == whole
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Path]:
+    """A small disk where the containerd will be."""
+    place = tmp_path / "node"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "none", place], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("nothing can be mounted here")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_room_is_counted_first(tmp_path: Path, narrow: Path, node: str) -> None:
+    source = layout(tmp_path / "layout", ROOM // 3)
+    free = free_at(narrow)
+    code, told = failed(bundle(tmp_path, source=source), node)
+    assert code == ExitCode.REMOTE
+    assert str(narrow / "root") in told
+    needed, left = (int(text.replace(",", "")) for text in re.findall(r"[\d,]{7,}", told))
+    assert needed > ROOM
+    assert abs(left - free) < 200_000
+    assert images(node) == {}
+    (tmp_path / "small").mkdir()
+    small = bundle(tmp_path / "small", source=source, names=(TOOL,))
+    assert load(small, node).exit_code == 0
+    assert images(node) == wanted(small)
+
+
+def test_where_the_disk_fills_up_all_the_same_the_same_command_goes_on(
+    tmp_path: Path, narrow: Path, node: str
+) -> None:  # fmt: skip
+    made = LayoutMaker(tmp_path / "layout", 5)
+    made.name(made.manifest([made.layer(4_000)]), API)
+    made.name(made.manifest([made.layer(8_000, empty=2 * ROOM)]), WEB)
+    path = bundle(tmp_path, source=made.done(), names=(API, WEB))
     code, told = failed(path, node)
     assert code == ExitCode.REMOTE
-    assert "1,000 are free" in told
-    assert images(node) == {}
+    assert "no space left on device" in told
+    subprocess.run(["mount", "-o", f"remount,size={4 * ROOM}", narrow], check=True)
+    done = json.loads(load(path, node, "-o", "json").stdout)
+    assert (done["images"], done["imagesThere"]) == (2, 1)
+    assert images(node) == wanted(path)
+
+
+def test_what_is_there_needs_no_room_under_another_name(tmp_path: Path, narrow: Path, node: str) -> None:
+    path = bundle(tmp_path, source=layout(tmp_path / "layout", ROOM // 6))
+    assert load(path, node).exit_code == 0
+    (narrow / "filler").write_bytes(bytes(free_at(narrow) - 300_000))
+    done = json.loads(load(path, node, "--as", "registry.lan:5000/sensei", "-o", "json").stdout)
+    assert (done["imagesThere"], done["sentBytes"]) == (0, 0)
+    assert images(node) == wanted(path) | wanted(path, "registry.lan:5000/sensei")
 
 
 def test_what_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
