@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,10 @@ _PLUGIN = re.compile(r"\s*io\.containerd\.(\S+)\s+ID:\s+(\S+)\s.*?\sroot\s+(/[^\
 """Type, ID, and the directory that it has."""
 _CHECKED = re.compile(r"(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s+complete\b.*?\s(true|false)\s*")
 """Name, digest, and whether it is unpacked."""
-_RUNNING: Final = "Is it running, and is this user allowed to use its socket (root)? K3s has another: --address"
+KUBELETS: Final = "k8s.io"
+"""Its namespace: https://github.com/containerd/containerd/blob/main/docs/cri/architecture.md."""
+_OTHER: Final = "K3s and RKE2 have one of their own: --address /run/k3s/containerd/containerd.sock"
+_RUNNING: Final = f"Is it running, and is this user allowed to use its socket (root)? {_OTHER}"
 _AGAIN: Final = (
     "What is there is not sent again. A node that does not use overlayfs has its snapshotter in CONTAINERD_SNAPSHOTTER."
 )
@@ -29,15 +33,38 @@ class Containerd:
     one_by_one = True
 
     def __init__(self, address: str, namespace: str) -> None:
-        """Raises NoRuntime where there is no `ctr`, or nobody answers it."""
+        """Raises NoRuntime where there is no `ctr`, nobody answers it, or the namespace is not there."""
         self.architecture = this_architecture()
-        self._address = address
-        self._command = ("ctr", "--address", address, "--namespace", namespace)
+        # The kubelet's settings and crictl's write it so; ctr does not take it.
+        self._address = address.removeprefix("unix://")
+        self._command = ("ctr", "--address", self._address, "--namespace", namespace)
         if shutil.which("ctr") is None:
             raise NoRuntime(
                 "containerd's client ctr is not here.", remedy="Run this on a node, or load into a registry: --registry"
             )
-        self._ask("version")
+        self._connect()
+        self.told = self._namespace(namespace)
+
+    def _connect(self) -> None:
+        """`ctr` waits ten seconds for a socket that is not there."""
+        with socket.socket(socket.AF_UNIX) as trial:
+            try:
+                trial.connect(self._address)
+            except OSError as error:
+                why = error.strerror or str(error)
+                raise NoRuntime("containerd does not answer.", where=self._address, why=why, remedy=_RUNNING) from None
+
+    def _namespace(self, wanted: str) -> str:
+        """What is to be said of it. Raises NoRuntime where it is not there: nobody would look into a new one."""
+        there = self._ask("namespaces", "ls", "-q").split()
+        if wanted in there:
+            return ""
+        if wanted == KUBELETS:
+            return f"No kubelet has used this containerd yet: it has no namespace {wanted}. {_OTHER}"
+        raise NoRuntime(
+            f"containerd has no namespace {wanted}.", where=self._address, why=f"it has {', '.join(there) or 'none'}",
+            remedy=f"A kubelet uses {KUBELETS}. One of your own: ctr namespaces create {wanted}",
+        )  # fmt: skip
 
     def name(self, wanted: Reference) -> str:
         """The kubelet's side of it (CRI) drops the tag of a name with a digest, and looks for the rest."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sensei_tui.bundle.runtimes import NoRuntime
 from sensei_tui.registry.reference import Reference
 
-TOLD: Final = (
+_TOLD: Final = (
     "A Docker engine gives images other digests: values that name a digest, and signatures, do not fit them. "
     "Kubernetes takes images from it only where it is its runtime (cri-dockerd)."
 )
@@ -23,6 +23,7 @@ class Engine:
     """The engine of DOCKER_HOST, or of this host. All images go in one stream: it keeps layers by itself."""
 
     one_by_one = False
+    told = _TOLD
 
     def __init__(self) -> None:
         """Raises NoRuntime where none answers."""

@@ -73,6 +73,8 @@ class Runtime(Protocol):
 
     architecture: str
     """`amd64`."""
+    told: str
+    """What is to be known before anything goes there; may be empty."""
     one_by_one: bool
     """Whether each image is sent for itself: then what is done stays done."""
 

@@ -26,6 +26,8 @@ def load_to(
     bundle = Bundle.open(*files)
     sealed(bundle, keys, allow_unsigned=allow_unsigned)
     began, runtime = time.monotonic(), _runtime(target, address, namespace)
+    if runtime.told:
+        note(f"warn: {runtime.told}")
     tally = _transfer(bundle, runtime, named)
     seconds = round(time.monotonic() - began, 1)
     answer = {
@@ -43,9 +45,8 @@ def _runtime(target: str, address: str, namespace: str) -> Runtime:
         from sensei_tui.bundle.into_containerd import Containerd
 
         return Containerd(address, namespace)
-    from sensei_tui.bundle.into_engine import TOLD, Engine
+    from sensei_tui.bundle.into_engine import Engine
 
-    note(f"warn: {TOLD}")
     return Engine()
 
 

@@ -24,6 +24,7 @@ from sensei_tui.bundle.disk import free_at
 from sensei_tui.bundle.into_containerd import Containerd
 from sensei_tui.bundle.inventory import known_by
 from sensei_tui.bundle.opened import Bundle
+from sensei_tui.bundle.runtimes import NoRuntime
 from sensei_tui.cli.bundle import bundle as command
 from sensei_tui.registry.reference import Place, Reference
 from tests.bundle.images import LayoutMaker
@@ -78,9 +79,9 @@ def failed(path: Path, node: str, *more: str) -> tuple[ExitCode, str]:
     return error.exit_code, f"{error.what} {error.where} {error.why} {error.remedy}"
 
 
-def images(node: str) -> dict[str, str]:
+def images(node: str, namespace: str = "k8s.io") -> dict[str, str]:
     """Name -> digest, of what containerd calls complete."""
-    done = subprocess.run(["ctr", "-a", node, "-n", "k8s.io", "images", "check"], capture_output=True, text=True)
+    done = subprocess.run(["ctr", "-a", node, "-n", namespace, "images", "check"], capture_output=True, text=True)
     rows = [line.split() for line in done.stdout.splitlines()[1:]]
     return {row[0]: row[2] for row in rows if row[3] == "complete"}
 
@@ -329,9 +330,35 @@ def test_what_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     code, told = failed(path, str(tmp_path / "none"))
     assert code == ExitCode.REMOTE
     assert "containerd does not answer" in told
-    assert str(tmp_path / "none") in told
+    assert f"{tmp_path / 'none'} No such file or directory" in told
+    (tmp_path / "left").touch()
+    assert "Connection refused" in failed(path, str(tmp_path / "left"))[1]
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "ctr is not here" in failed(path, "any")[1]
+
+
+def test_another_user_is_told_so(node: str) -> None:
+    os.seteuid(65534)
+    try:
+        with pytest.raises(NoRuntime, match="does not answer") as caught:
+            Containerd(node, "k8s.io")
+    finally:
+        os.seteuid(0)
+    assert caught.value.why == "Permission denied"
+    assert "(root)" in caught.value.remedy
+
+
+def test_namespaces(tmp_path: Path, node: str) -> None:
+    path = bundle(tmp_path)
+    code, told = failed(path, node, "--namespace", "k8s-io")
+    assert code == ExitCode.REMOTE
+    assert "has no namespace k8s-io" in told
+    assert "it has none" in told
+    assert "No kubelet has used this containerd yet" in load(path, f"unix://{node}").output
+    assert "No kubelet" not in load(path, node).output
+    subprocess.run(["ctr", "-a", node, "namespaces", "create", "own"], check=True)
+    assert load(path, node, "--namespace", "own").exit_code == 0
+    assert images(node, "own") == wanted(path)
 
 
 @pytest.mark.parametrize("option", ["--reread", "--plain-http", "--allow-unsigned"])
@@ -422,3 +449,25 @@ def test_an_engine_has_nothing_of_a_damaged_bundle(
     path.write_bytes(good)
     assert CliRunner().invoke(command, arguments).exit_code == 0
     assert {"spoiled/sensei/api:1.0.0", "spoiled/sensei/web:1.0.0", "spoiled/library/tool:2"} <= tags(engine)
+
+
+def test_an_engine_takes_no_difference_and_needs_room(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setenv("DOCKER_HOST", engine)
+    source = layout(tmp_path / "layout", seed=12)
+    (tmp_path / "old").mkdir()
+    old = bundle(tmp_path / "old", source=source, names=(API,))
+    new = bundle(tmp_path, source=source, names=(WEB,), since=known_by(old))
+    arguments = ["--to", "docker", "--allow-unsigned", "--as", "docker.io/difference"]
+    error = CliRunner().invoke(command, ["load", str(new), *arguments]).exception
+    assert isinstance(error, SenseiError), error
+    assert (error.exit_code, error.where) == (ExitCode.FINDING, WEB)
+    assert "A whole bundle is needed" in error.remedy
+    monkeypatch.setattr(runtimes, "free_at", lambda _: 1_000)
+    full = CliRunner().invoke(command, ["load", str(old), *arguments]).exception
+    assert isinstance(full, SenseiError), full
+    assert full.exit_code == ExitCode.REMOTE
+    assert full.where == engine.removeprefix("unix://").replace("/sock", "/data")
+    assert "1,000 are free" in full.why
+    assert not any("difference" in name for name in tags(engine))
