@@ -16,14 +16,18 @@ from sensei_tui.registry.reference import Reference
 
 _PLUGIN = re.compile(r"\s*io\.containerd\.(\S+)\s+ID:\s+(\S+)\s.*?\sroot\s+(/[^\n]*?) *\n", re.DOTALL)
 """Type, ID, and the directory that it has."""
-_CHECKED = re.compile(r"(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s+complete\b.*?\s(true|false)\s*")
-"""Name, digest, and whether it is unpacked."""
+_CHECKED = re.compile(r"(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s+(\w+)\b.*?\s(true|false)\s*")
+"""Name, digest, `complete` or another word, and whether it is unpacked."""
+_REFERS = re.compile(r"containerd\.io/gc\.ref\.content\.[^=,\s]+=(sha256:[0-9a-f]{64})")
+"""By which containerd itself knows what it must keep."""
+SNAPSHOTTER: Final = "CONTAINERD_SNAPSHOTTER"
+"""ctr's own."""
 KUBELETS: Final = "k8s.io"
 """Its namespace: https://github.com/containerd/containerd/blob/main/docs/cri/architecture.md."""
 _OTHER: Final = "K3s and RKE2 have one of their own: --address /run/k3s/containerd/containerd.sock"
 _RUNNING: Final = f"Is it running, and is this user allowed to use its socket (root)? {_OTHER}"
 _AGAIN: Final = (
-    "What is there is not sent again. A node that does not use overlayfs has its snapshotter in CONTAINERD_SNAPSHOTTER."
+    f"What is there is not sent again. Where a node has another snapshotter than overlayfs, name it in {SNAPSHOTTER}."
 )
 
 
@@ -71,11 +75,11 @@ class Containerd:
         return str(replace(wanted, tag="") if wanted.digest else wanted)
 
     def there(self) -> dict[str, frozenset[str]]:
-        return {match[1]: frozenset({match[2]}) for match in self._checked()}
+        return {match[1]: frozenset({match[2]}) for match in self._checked() if match[3] == "complete"}
 
     def ready(self) -> dict[str, frozenset[str]]:
         """One that could not be unpacked is whole: it is told again, and sent again without what is there."""
-        return {match[1]: frozenset({match[2]}) for match in self._checked() if match[3] == "true"}
+        return {match[1]: frozenset({match[2]}) for match in self._checked() if match[4] == "true"}
 
     def _checked(self) -> list[re.Match[str]]:
         """It fails where one image can't be looked at, of whomever: the others are told all the same."""
@@ -85,22 +89,47 @@ class Containerd:
         return [match for line in done.stdout.splitlines() if (match := _CHECKED.fullmatch(line))]
 
     def kept(self) -> frozenset[str]:
-        return frozenset(self._ask("content", "ls", "-q").split())
+        """What an image refers to. The rest, of loads that broke off, goes first."""
+        self._collect()
+        lines = self._ask("content", "ls").splitlines()[1:]
+        refers = {line.split()[0]: _REFERS.findall(line) for line in lines}
+        found, ahead = set[str](), [match[2] for match in self._checked()]
+        while ahead:
+            digest = ahead.pop()
+            if digest in refers and digest not in found:
+                found.add(digest)
+                ahead += refers[digest]
+        return frozenset(found)
+
+    def _collect(self) -> None:
+        """Have it remove what nothing refers to; otherwise it does so while an import counts upon that.
+
+        Where that fails, the import tells why.
+        """
+        name = f"sensei-{os.getpid()}"
+        self._run("leases", "create", "--id", name, "--expires", "1m")
+        self._run("leases", "delete", "--sync", name)
 
     def places(self) -> tuple[Path, ...]:
         """As it says: its root may be anywhere."""
         said = self._ask("plugins", "ls", "--detailed")
-        snapshotter = os.environ.get("CONTAINERD_SNAPSHOTTER") or "overlayfs"
+        snapshotter = os.environ.get(SNAPSHOTTER) or "overlayfs"
         wanted = ("content.v1", "content"), ("snapshotter.v1", snapshotter)
         parts = (match for text in said.split("Type:") if (match := _PLUGIN.match(text)))
         found = {(match[1], match[2]): Path(match[3]) for match in parts}
-        places = tuple(found[item] for item in wanted if item in found and found[item].exists())
-        return places if len(places) == len(wanted) else ()
+        # Of a new one its root alone may be there (2.1).
+        places = [place if place.exists() else place.parent for item in wanted if (place := found.get(item))]
+        return tuple(places) if len(places) == len(wanted) and all(place.exists() for place in places) else ()
 
     def take(self, source: int) -> None:
-        done = self._run("images", "import", "-", stdin=source)
+        done = self._run("images", "import", *self._local(), "-", stdin=source)
         if done.returncode:
             raise self._failed("containerd could not take an image.", done.stderr, _AGAIN)
+
+    def _local(self) -> list[str]:
+        """From 2.0 on only this way takes another snapshotter than that of containerd's settings."""
+        other = os.environ.get(SNAPSHOTTER) and "--local" in self._ask("images", "import", "--help")
+        return ["--local"] if other else []
 
     def _ask(self, *arguments: str) -> str:
         done = self._run(*arguments)

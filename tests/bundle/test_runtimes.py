@@ -217,6 +217,20 @@ def test_a_damaged_bundle_is_never_called_loaded(tmp_path: Path, node: str) -> N
     assert images(node) == wanted(path)
 
 
+def test_what_a_load_that_broke_off_left_is_not_counted_upon(tmp_path: Path, node: str) -> None:
+    """containerd removes that when it likes: in every second round, while the next load goes on."""
+    for number in range(6):
+        (tmp_path / f"{number}").mkdir()
+        path, good = spoiled(bundle(tmp_path / f"{number}", source=layout(tmp_path / f"layout-{number}", seed=number)))
+        assert failed(path, node)[0] == ExitCode.FINDING
+        path.write_bytes(good)
+        done = load(path, node)
+        assert done.exit_code == 0, done.exception
+        subprocess.run(
+            ["ctr", "-a", node, "-n", "k8s.io", "images", "rm", *images(node)], check=True, capture_output=True
+        )
+
+
 def test_killed_at_any_moment_it_goes_on(tmp_path: Path, node: str) -> None:
     made = LayoutMaker(tmp_path / "layout", 7)
     for name in NAMES:
