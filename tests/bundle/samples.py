@@ -10,6 +10,7 @@ from sensei_tui.bundle.archive import SECTOR, Entry, Gzip, Plain, Shape, write_e
 from sensei_tui.bundle.create import SHAPES, Build, write_bundle
 from sensei_tui.bundle.layout import Layout
 from sensei_tui.bundle.make import Named, Order, build
+from sensei_tui.bundle.opened import Bundle
 from tests.bundle.images import LayoutMaker
 
 HOST = "registry.sensei.ai"
@@ -73,3 +74,32 @@ def hostile(path: Path, shape: Shape, index: bytes, entries: list[tuple[Entry, b
     finally:
         os.close(file)
     return path
+
+
+def pinned(root: Path) -> tuple[Path, str, str]:
+    """A bundle of three images, by tag, by digest and by both; and the two digests."""
+    made, names = LayoutMaker(root / "layout", 5), [API]
+    made.name(made.manifest([made.layer(4_000)]), API)
+    for text in ("example.com/pinned@", "example.com/both:1.0@"):
+        image = made.manifest([made.layer(5_000)])
+        names.append(f"{text}{image['digest']}")
+        made.name(image, names[-1])
+    first, second = (name.partition("@")[2] for name in names[1:])
+    return bundle(root, source=made.done(), names=tuple(names)), first, second
+
+
+def largest(path: Path) -> Entry:
+    """Of its blobs."""
+    archive = Bundle.open(path).archive
+    return max(
+        (item for name, item in archive.entries.items() if name.startswith("blobs/")), key=lambda item: item.size
+    )
+
+
+def spoiled(path: Path) -> tuple[Path, bytes]:
+    """One bit of its largest blob is another; and what the file was."""
+    good = path.read_bytes()
+    content = bytearray(good)
+    content[largest(path).offset + 2_000] ^= 1
+    path.write_bytes(content)
+    return path, good

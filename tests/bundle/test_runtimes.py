@@ -1,4 +1,4 @@
-"""Bundles into a real containerd and into real Docker engines: every image by its digest, and nothing twice."""
+"""Bundles into a real containerd: every image by its digest, and nothing twice."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ from click.testing import CliRunner, Result
 
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.bundle import runtimes
-from sensei_tui.bundle.archive import Entry
 from sensei_tui.bundle.contents import blob_name
 from sensei_tui.bundle.disk import free_at
 from sensei_tui.bundle.into_containerd import Containerd
 from sensei_tui.bundle.inventory import known_by
 from sensei_tui.bundle.opened import Bundle
 from sensei_tui.bundle.runtimes import NoRuntime
+from sensei_tui.bundle.signed import NotTrusted
 from sensei_tui.cli.bundle import bundle as command
 from sensei_tui.registry.reference import Place, Reference
 from tests.bundle.images import LayoutMaker
-from tests.bundle.samples import API, NAMES, TOOL, WEB, bundle, layout
-from tests.bundle.test_engine import engine, kind  # noqa: F401
+from tests.bundle.samples import API, NAMES, TOOL, WEB, bundle, largest, layout, pinned, spoiled
 from tests.bundle.test_volumes import written
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="a container runtime needs root")
@@ -128,18 +127,6 @@ def test_under_the_names_that_pods_use(tmp_path: Path, node: str) -> None:
     assert images(node) == wanted(path, "registry.lan:5000/sensei")
 
 
-def pinned(root: Path) -> tuple[Path, str, str]:
-    """A bundle of three images, by tag, by digest and by both; and the two digests."""
-    made, names = LayoutMaker(root / "layout", 5), [API]
-    made.name(made.manifest([made.layer(4_000)]), API)
-    for text in ("example.com/pinned@", "example.com/both:1.0@"):
-        image = made.manifest([made.layer(5_000)])
-        names.append(f"{text}{image['digest']}")
-        made.name(image, names[-1])
-    first, second = (name.partition("@")[2] for name in names[1:])
-    return bundle(root, source=made.done(), names=tuple(names)), first, second
-
-
 def test_a_name_with_a_digest_is_the_one_that_the_kubelet_looks_for(tmp_path: Path, node: str) -> None:
     path, first, second = pinned(tmp_path)
     assert load(path, node).exit_code == 0
@@ -187,23 +174,6 @@ def test_an_index_brings_this_machines_platform_alone(tmp_path: Path, node: str)
     assert {blob_name(digest) for digest in sent | opened.documents.keys()} < carried, "the other platform's stayed"
     other = next(child for child in opened.documents[own[0].item.digest].children if "arm" in str(child.platform))
     assert not {item.digest for item in opened.documents[other.digest].children} & set(held.stdout.split())
-
-
-def largest(path: Path) -> Entry:
-    """Of its blobs."""
-    archive = Bundle.open(path).archive
-    return max(
-        (item for name, item in archive.entries.items() if name.startswith("blobs/")), key=lambda item: item.size
-    )
-
-
-def spoiled(path: Path) -> tuple[Path, bytes]:
-    """One bit of its largest blob is another; and what the file was."""
-    good = path.read_bytes()
-    content = bytearray(good)
-    content[largest(path).offset + 2_000] ^= 1
-    path.write_bytes(content)
-    return path, good
 
 
 def test_a_damaged_bundle_is_never_called_loaded(tmp_path: Path, node: str) -> None:
@@ -406,82 +376,8 @@ def test_another_processor_is_refused(tmp_path: Path, node: str, monkeypatch: py
     assert images(node) == {}
 
 
-def test_an_engine_has_every_image_and_the_warning_is_said(
-    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
-) -> None:  # fmt: skip
-    monkeypatch.setenv("DOCKER_HOST", engine)
-    made = LayoutMaker(tmp_path / "layout", 9)
-    shared = made.layer(50_000)
-    for name in NAMES:
-        made.name(made.manifest([shared, made.layer(20_000)]), name)
-    path = bundle(tmp_path, source=made.done())
-    arguments = ["load", str(path), "--to", "docker", "--allow-unsigned", "--as", "docker.io/site"]
-    done = CliRunner().invoke(command, arguments)
-    assert done.exit_code == 0, done.output
-    assert "gives images other digests" in done.output
-    assert "3 images proven to be in the Docker engine" in done.output
-    again = CliRunner().invoke(command, [*arguments, "-o", "json"])
-    assert json.loads(again.stdout)["sentBytes"] == 0
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
-    none = CliRunner().invoke(command, arguments).exception
-    assert isinstance(none, SenseiError)
-    assert none.what == "No Docker engine answers."
-
-
-def tags(address: str) -> set[str]:
-    done = subprocess.run(["docker", "--host", address, "images", "--format", "{{.Repository}}:{{.Tag}}"], check=True,
-                          capture_output=True, text=True)  # fmt: skip
-    return set(done.stdout.split())
-
-
-def test_what_has_no_name_in_an_engine_is_told_and_the_others_are_there(
-    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
-) -> None:  # fmt: skip
-    monkeypatch.setenv("DOCKER_HOST", engine)
-    path, digest, _ = pinned(tmp_path)
-    arguments = ["load", str(path), "--to", "docker", "--allow-unsigned", "--as", "docker.io/named"]
-    for _ in range(2):
-        error = CliRunner().invoke(command, arguments).exception
-        assert isinstance(error, SenseiError), error
-        assert error.exit_code == ExitCode.FINDING
-        assert "named by their digest alone" in error.what
-        assert error.why == f"example.com/pinned@{digest}"
-        assert {"named/sensei/api:1.0.0", "named/both:1.0"} <= tags(engine)
-        assert not any("pinned" in name for name in tags(engine))
-
-
-def test_an_engine_has_nothing_of_a_damaged_bundle(
-    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
-) -> None:  # fmt: skip
-    monkeypatch.setenv("DOCKER_HOST", engine)
-    path, good = spoiled(bundle(tmp_path, source=layout(tmp_path / "layout", seed=11)))
-    arguments = ["load", str(path), "--to", "docker", "--allow-unsigned", "--as", "docker.io/spoiled"]
-    error = CliRunner().invoke(command, arguments).exception
-    assert isinstance(error, SenseiError), error
-    assert error.exit_code == ExitCode.FINDING
-    assert not any("spoiled" in name for name in tags(engine))
-    path.write_bytes(good)
-    assert CliRunner().invoke(command, arguments).exit_code == 0
-    assert {"spoiled/sensei/api:1.0.0", "spoiled/sensei/web:1.0.0", "spoiled/library/tool:2"} <= tags(engine)
-
-
-def test_an_engine_takes_no_difference_and_needs_room(
-    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
-) -> None:  # fmt: skip
-    monkeypatch.setenv("DOCKER_HOST", engine)
-    source = layout(tmp_path / "layout", seed=12)
-    (tmp_path / "old").mkdir()
-    old = bundle(tmp_path / "old", source=source, names=(API,))
-    new = bundle(tmp_path, source=source, names=(WEB,), since=known_by(old))
-    arguments = ["--to", "docker", "--allow-unsigned", "--as", "docker.io/difference"]
-    error = CliRunner().invoke(command, ["load", str(new), *arguments]).exception
-    assert isinstance(error, SenseiError), error
-    assert (error.exit_code, error.where) == (ExitCode.FINDING, WEB)
-    assert "A whole bundle is needed" in error.remedy
-    monkeypatch.setattr(runtimes, "free_at", lambda _: 1_000)
-    full = CliRunner().invoke(command, ["load", str(old), *arguments]).exception
-    assert isinstance(full, SenseiError), full
-    assert full.exit_code == ExitCode.REMOTE
-    assert full.where == engine.removeprefix("unix://").replace("/sock", "/data")
-    assert "1,000 are free" in full.why
-    assert not any("difference" in name for name in tags(engine))
+def test_an_unsigned_bundle_is_refused_here_too(tmp_path: Path, node: str) -> None:
+    path = bundle(tmp_path)
+    error = CliRunner().invoke(command, ["load", str(path), "--to", "containerd", "--address", node]).exception
+    assert isinstance(error, NotTrusted)
+    assert images(node) == {}
