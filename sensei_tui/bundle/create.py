@@ -122,7 +122,10 @@ def _packaged(name: str) -> bytes:
 
 
 def _named(item: Item, document: Document) -> Descriptor:
-    notes = {REF_NAME: item.name, CONTAINERD_NAME: item.name} if item.kind == "image" else {REF_NAME: item.name}
+    notes = {REF_NAME: item.name}
+    if item.kind == "image":
+        # The kubelet's side of containerd (CRI) drops the tag of a name with a digest, and looks for the rest.
+        notes[CONTAINERD_NAME] = re.sub(r":[^:/@]+@", "@", item.name)
     return msgspec.structs.replace(document.descriptor(), annotations=notes)
 
 

@@ -257,3 +257,12 @@ def test_room_that_was_kept_for_it_is_not_asked_for_again(tmp_path: Path, small:
     assert part.stat().st_size < total <= allocated(part)
     assert stats.f_bavail * stats.f_frsize < total - part.stat().st_size
     assert write_bundle(made, small / "b", SHAPES["tar"]) == (small / "b").stat().st_size == total
+
+
+def test_containerd_knows_an_image_with_a_digest_as_the_kubelet_asks_for_it(tmp_path: Path) -> None:
+    source = layout(tmp_path / "layout")
+    digest = built(tmp_path, source, names=(API,)).contents.items[0].digest
+    archive = open_archive(bundle(tmp_path, source=source, names=(f"{API}@{digest}", WEB)))
+    found = {item["annotations"]["org.opencontainers.image.ref.name"]: item["annotations"]["io.containerd.image.name"]
+             for item in json.loads(archive.text("images.json"))["manifests"]}  # fmt: skip
+    assert found == {f"{API}@{digest}": f"{API.rpartition(':')[0]}@{digest}", WEB: WEB}
