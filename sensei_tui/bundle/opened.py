@@ -63,6 +63,11 @@ class Bundle:
         return sum(entry.size for part in self._parts for entry in part.entries.values())
 
     @property
+    def is_several(self) -> bool:
+        """Whether it was opened as volumes."""
+        return isinstance(self.archive, Joined)
+
+    @property
     def _parts(self) -> list[Archive]:
         return self.archive.archives if isinstance(self.archive, Joined) else [self.archive]
 

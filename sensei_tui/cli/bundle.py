@@ -122,7 +122,7 @@ def verify(files: tuple[Path, ...], site: Path | None, trust: Path | None, allow
     found, missing = problems_of(bundle), missing_of(archive)
     answer = {"bundle": str(archive.path), "version": contents.version, "signed": seal,
               "untrusted": _untrusted(doubt), "problems": found, "missing": missing}  # fmt: skip
-    emit(answer, verdict(archive.path, contents, seal, found, missing, _unsealed(doubt)), output)
+    emit(answer, verdict(bundle, seal, found, missing, _unsealed(doubt)), output)
     if doubt and not accepted:
         raise doubt
     if found or missing:
@@ -170,17 +170,23 @@ def problems_of(bundle: Bundle) -> list[str]:
 
 
 def verdict(
-    file: Path, contents: Contents, seal: Seal | None, problems: list[str], missing: list[Missing],
-    unsealed: str,
+    bundle: Bundle, seal: Seal | None, problems: list[str], missing: list[Missing], unsealed: str
 ) -> list[str]:  # fmt: skip
-    """For people."""
+    """For people. What is wrong with volumes names each by itself."""
     from sensei_tui.base.text import plural
     from sensei_tui.bundle.contents import AGAIN
 
     signed = f"signed {seal.when:%Y-%m-%d} by {seal.signer} ({seal.fingerprint})" if seal else unsealed
     warned = [f"warn: {text}" for text in seal.warnings] if seal else []
+    file, contents = bundle.path, bundle.contents
     if problems:
-        return ["The bundle is damaged:", *(f"  {text}" for text in problems), AGAIN, signed, *warned]
+        return [
+            "The bundle is damaged:" if bundle.is_several else f"{file} is damaged:",
+            *(f"  {text}" for text in problems),
+            AGAIN,
+            signed,
+            *warned,
+        ]
     if missing:
         return [
             f"{file}: what is here is as it should be; missing:",
