@@ -13,6 +13,7 @@ import stat
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, TypeVar
 
@@ -54,7 +55,7 @@ class Shape(Protocol):
         """One part. Raises OSError, ValueError where the content has another size."""
 
     def read(self, file: int, start: int, size: int, first: int, last: int) -> Iterator[memoryview]:
-        """Bytes of a part; a piece is good until the next is asked for. Raises stored.Damaged, OSError."""
+        """Bytes of a part; a piece is good until the one after the next is asked for. Raises stored.Damaged, OSError."""
 
     def prove(self, file: int, start: int, size: int) -> Iterator[memoryview]:
         """All of a part, and what stands around it compared as well. Raises stored.Damaged, OSError."""
@@ -93,9 +94,10 @@ class Plain:
             raise ValueError(f"{left} bytes are missing")
 
     def read(self, file: int, start: int, size: int, first: int, last: int) -> Iterator[memoryview]:
-        buffer = bytearray(min(READ, max(1, last - first)))
-        at = first
+        length, at = min(READ, max(1, last - first)), first
+        buffers = cycle((bytearray(length), bytearray(length)))
         while at < last:
+            buffer = next(buffers)
             got = os.preadv(file, [memoryview(buffer)[: last - at]], start + at)
             if not got:
                 raise stored.Damaged("the file ends too early")
@@ -147,7 +149,7 @@ class Archive:
     """Names and sizes of what is in volumes that are not here."""
 
     def read(self, name: str, first: int = 0, last: int | None = None) -> Iterator[memoryview]:
-        """Bytes of an entry; a piece is good until the next is asked for. Raises NoBundle, BadBundle."""
+        """Bytes of an entry; a piece is good until the one after the next is asked for. Raises NoBundle, BadBundle."""
         raise NotImplementedError
 
     def prove(self, name: str) -> Iterator[memoryview]:
@@ -158,7 +160,7 @@ class Archive:
         """The same for what follows the last entry. Raises NoBundle, BadBundle."""
 
     def groups(self, name: str, first: int, last: int) -> Iterator[list[memoryview]]:
-        """As `read`, as many pieces at once as there are; all are good until the next are asked for."""
+        """As `read`, as many pieces at once as there are; all are good until the ones after the next are asked for."""
         return ([piece] for piece in self.read(name, first, last))
 
     def raw(self, name: str) -> tuple[BinaryIO, int] | None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ class Reader(Protocol):
     """The bytes from `first` on, each time it is called."""
 
     def __call__(self, first: int = 0, /) -> Iterable[memoryview]:
-        """Pieces of any size; each is good until the next is asked for."""
+        """Pieces of any size; each is good until the one after the next is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,13 @@ def file_reader(path: Path, first: int = 0, size: int | None = None) -> Reader:
     """A part of a file. Raises NoBundle when read."""
 
     def read(skip: int = 0) -> Iterator[memoryview]:
-        buffer = bytearray(READ)
+        # Two, so that one is still good while the other is filled.
+        buffers = cycle((bytearray(READ), bytearray(READ)))
         at, left = first + skip, (size if size is not None else path.stat().st_size - first) - skip
         try:
             with path.open("rb") as file:
                 while left:
+                    buffer = next(buffers)
                     got = os.preadv(file.fileno(), [memoryview(buffer)[:left]], at)
                     if not got:
                         raise NoBundle("A file became shorter while it was read.", where=str(path))
@@ -101,18 +104,19 @@ def file_reader(path: Path, first: int = 0, size: int | None = None) -> Reader:
 def checked(blob: Blob, where: str) -> Iterator[memoryview]:
     """The blob's bytes; the last of them only if all are what its digest and size say. Raises BadBundle.
 
-    A piece is hashed while whoever asked for it works on it.
+    A piece is hashed while whoever asked for it works on it, and while the next is read.
     """
     total, check = 0, hashlib.sha256()
     with ThreadPoolExecutor(1) as beside:
+        hashing = beside.submit(check.update, b"")
         for piece in blob.read():
+            hashing.result()
             total += len(piece)
             hashing = beside.submit(check.update, piece)
             if total >= blob.size:
                 hashing.result()
                 _compare(blob, total, check.hexdigest(), where)
             yield piece
-            hashing.result()
     if total < blob.size or not blob.size:
         _compare(blob, total, check.hexdigest(), where)
 

@@ -108,7 +108,7 @@ class Damaged(ValueError):
 def content(file: int, start: int, size: int, first: int = 0, last: int | None = None) -> Iterator[memoryview]:
     """Bytes `first` to `last` of the member at `start` in pieces of at most `BLOCK`. Raises Damaged, OSError.
 
-    A piece is good until the next one is asked for. Every frame on the way is looked at: a length that was changed is
+    A piece is good until the one after the next is asked for. Every frame on the way is looked at: a length that was changed is
     found before a wrong byte is given out.
     """
     for group in groups(file, start, size, first, size if last is None else last):
@@ -116,14 +116,14 @@ def content(file: int, start: int, size: int, first: int = 0, last: int | None =
 
 
 def groups(file: int, start: int, size: int, first: int, last: int) -> Iterator[list[memoryview]]:
-    """As `content`, up to `AT_ONCE` pieces at once, all good until the next are asked for."""
-    at, buffer = first, bytearray()
+    """As `content`, up to `AT_ONCE` pieces at once, all good until the ones after the next are asked for."""
+    at, buffer, other = first, bytearray(), bytearray()
     while at < last:
         number = at // BLOCK
         count = min(AT_ONCE, -(-last // BLOCK) - number)
         begin = place(start, number * BLOCK) - FRAME
         # As large as the first turn needs, and no later one needs more: headers are many and small.
-        buffer = buffer or bytearray(_span(number, count, size))
+        buffer, other = other or bytearray(_span(number, count, size)), buffer
         view = memoryview(buffer)[: _span(number, count, size)]
         _fill(file, view, begin)
         yield [*_pieces(view, number, size, at, last)]
