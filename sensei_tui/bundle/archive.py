@@ -55,7 +55,7 @@ class Shape(Protocol):
         """One part. Raises OSError, ValueError where the content has another size."""
 
     def read(self, file: int, start: int, size: int, first: int, last: int) -> Iterator[memoryview]:
-        """Bytes of a part; a piece is good until the one after the next is asked for. Raises stored.Damaged, OSError."""
+        """Bytes of a part; a piece is good until the one after the next is asked for. Raises Damaged, OSError."""
 
     def prove(self, file: int, start: int, size: int) -> Iterator[memoryview]:
         """All of a part, and what stands around it compared as well. Raises stored.Damaged, OSError."""

@@ -108,8 +108,8 @@ class Damaged(ValueError):
 def content(file: int, start: int, size: int, first: int = 0, last: int | None = None) -> Iterator[memoryview]:
     """Bytes `first` to `last` of the member at `start` in pieces of at most `BLOCK`. Raises Damaged, OSError.
 
-    A piece is good until the one after the next is asked for. Every frame on the way is looked at: a length that was changed is
-    found before a wrong byte is given out.
+    A piece is good until the one after the next is asked for. Every frame on the way is looked at: a length that was
+    changed is found before a wrong byte is given out.
     """
     for group in groups(file, start, size, first, size if last is None else last):
         yield from group
