@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sensei_tui.bundle.archive import Archive
-from sensei_tui.bundle.contents import SUMS, Contents, read_contents
+from sensei_tui.bundle.contents import AGAIN, SUMS, Contents, read_contents
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.joined import Joined, open_bundle
 from sensei_tui.bundle.oci import Document, digest_of
@@ -90,11 +90,14 @@ class Bundle:
         if isinstance(self.archive, Joined):
             found += [f"{part.path}: {name}: no checksum names it"
                       for part in self.archive.archives for name in self.archive.strange(part, wanted)]  # fmt: skip
-        if found:
+        self.refuse(found)
+
+    def refuse(self, damaged: list[str]) -> None:
+        """Raises BadBundle where anything is damaged."""
+        if damaged:
             raise BadBundle(
-                "The bundle is damaged.", where=str(self.path), why="; ".join(found[:_NAMED]),
-                remedy="Copy it again from its source.",
-            )  # fmt: skip
+                "The bundle is damaged.", where=str(self.path), why="; ".join(damaged[:_NAMED]), remedy=AGAIN
+            )
 
     def seal(self, keys: Path | None, now: datetime, *, allow_unsigned: bool) -> tuple[Seal | None, str]:
         """Who signed it; or None and why, where that is accepted. Raises NotTrusted, BadSignature, BadKey."""

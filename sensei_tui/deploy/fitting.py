@@ -13,6 +13,7 @@ from sensei_tui.cluster.client import Cluster
 from sensei_tui.cluster.errors import ClusterError
 from sensei_tui.cluster.snapshot import Node
 from sensei_tui.deploy.record import load_deployed
+from sensei_tui.preflight import cluster_facts
 from sensei_tui.site.site import Site
 
 
@@ -66,7 +67,7 @@ def _allows(contents: Contents, deployed: str) -> bool:
 def nodes_of(cluster: Cluster) -> tuple[Node, ...]:
     """None where we may not look, or nobody answers: preflight says so."""
     try:
-        return tuple(cluster.list("/api/v1/nodes", Node))
+        return cluster_facts.nodes(cluster)
     except ClusterError:
         return ()
 

@@ -12,7 +12,6 @@ from sensei_tui.base import clock
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.base.text import bytes_si, plural
 from sensei_tui.base.throughput import Throughput
-from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.load import Loader, Tally, Target, need, target_of
 from sensei_tui.bundle.opened import Bundle
@@ -203,11 +202,7 @@ class LoadBundle(_OfBundle):
             tally.sent += count
             told(tally)
 
-        if found := self.bundle.damaged(read):
-            raise BadBundle(
-                "The bundle is damaged.", where=str(self.bundle.path), why="; ".join(found[:_NAMED]),
-                remedy="Copy it again from its source.",
-            )  # fmt: skip
+        self.bundle.refuse(self.bundle.damaged(read))
         size = bytes_si(self.bundle.contents.size)
         return f"every byte read; a rehearsal sends nothing: up to {size} would go to {place_of(self.world.site)}"
 
