@@ -46,7 +46,10 @@ class SiteUnderTest:
 
     def sensei(self, *arguments: str, code: int = 0, timeout: float = 150) -> str:
         """Run a command to its end; AssertionError with all it said if it ends with another code."""
-        done = subprocess.run([*SENSEI, *arguments], env=self.environ, capture_output=True, text=True, timeout=timeout)
+        try:
+            done = subprocess.run([*SENSEI, *arguments], env=self.environ, capture_output=True, text=True, timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"{arguments} did not end:\n{_text(error.stdout)}\n{_text(error.stderr)}") from None
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
@@ -89,6 +92,11 @@ class SiteUnderTest:
         """Helm's own records: every release Secret, decoded."""
         secrets = self.kubectl("get", "secrets", "-l", "owner=helm")["items"]
         return [json.loads(gzip.decompress(base64.b64decode(_data(item)))) for item in secrets]
+
+
+def _text(said: bytes | str | None) -> str:
+    """What a process said before its time was up: bytes even where text was asked for."""
+    return said.decode(errors="replace") if isinstance(said, bytes) else said or ""
 
 
 def _data(secret: dict[str, Any]) -> bytes:
