@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,8 @@ import msgspec
 from sensei_tui.bundle.archive import INDEX, NAME, Archive, Entry, open_archive
 from sensei_tui.bundle.contents import AGAIN, SUMS, VOLUME, VOLUMES, Part, Volume, Volumes, blob_name, summed
 from sensei_tui.bundle.errors import BadBundle, NoBundle
+from sensei_tui.bundle.kept import Kept
+from sensei_tui.bundle.oci import digest_of
 from sensei_tui.bundle.pool import Blob, checked
 from sensei_tui.bundle.signed import APPENDED
 
@@ -37,18 +39,20 @@ class Missing:
 class Joined(Archive):
     """What these archives have together. A blob in segments is an entry once all of them are here.
 
-    Raises BadBundle where one of them is of another bundle.
+    `keep` is a directory of parts that earlier media brought, of any bundle. Raises BadBundle where one of the archives
+    is of another bundle.
     """
 
-    def __init__(self, archives: Iterable[Archive]) -> None:
+    def __init__(self, archives: Iterable[Archive], keep: Path | None = None) -> None:
         self.archives = [*archives]
         self.path = self.archives[0].path
         self._check_same()
         self._map = _read(self.archives[0], VOLUMES, summed(self.archives[0], VOLUMES), Volumes)
         self.segments = _segments(self._map)
         """By the blob's name."""
+        self.kept = self._kept(keep) if keep else None
         self._at: dict[str, Archive] = {}
-        for archive in self.archives:
+        for archive in (*self.archives, *([self.kept] if self.kept else [])):
             for name in archive.entries:
                 self._at.setdefault(name, archive)
         self.entries = {name: self._at[name].entries[name] for name in self._at if _SEG not in name and name != VOLUME}
@@ -82,6 +86,22 @@ class Joined(Archive):
         ]
         return [item for item in found if item.parts]
 
+    def keep(self, digests: Collection[str], on_bytes: Callable[[int], None]) -> None:
+        """Of these blobs, which other volumes complete, keep what is here; what is kept of others goes.
+
+        Raises DiskFull, BadBundle, NoBundle.
+        """
+        if self.kept is None:
+            return
+        names = {blob_name(digest) for digest in digests}
+        self.kept.remove([name for name in self.kept.entries if name.partition(_SEG)[0] not in names])
+        for archive in self.archives:
+            self.kept.add(archive, (name for name in archive.entries if name.partition(_SEG)[0] in names), on_bytes)
+
+    def _kept(self, keep: Path) -> Kept:
+        key = digest_of(self.archives[0].text(SUMS))[7:23]
+        return Kept(keep / key, (part for volume in self._map.volumes for part in volume))
+
     def sums_of(self, archive: Archive, sums: dict[str, str]) -> dict[str, str]:
         """Name -> SHA-256 of what one of the archives has of `sums` and of segments."""
         known = sums | {part.name: part.sha256 for volume in self._map.volumes for part in volume}
@@ -94,7 +114,7 @@ class Joined(Archive):
 
     def _segment(self, part: Part, low: int, high: int) -> Iterator[memoryview]:
         archive = self._at[part.name]
-        if (low, high) != (0, part.size):
+        if (low, high) != (0, part.size) or archive is self.kept:
             yield from archive.read(part.name, low, high)
             return
         blob = Blob(f"sha256:{part.sha256}", part.size, lambda first=0: archive.read(part.name, first))
@@ -155,8 +175,8 @@ def volume_of(archive: Archive) -> Volume | None:
     return _read(archive, VOLUME, archive.text(VOLUME), Volume) if VOLUME in archive.entries else None
 
 
-def open_bundle(paths: Iterable[Path]) -> Archive:
-    """A bundle's file, its volumes in any order, a directory of them, or where they were unpacked.
+def open_bundle(paths: Iterable[Path], keep: Path | None = None) -> Archive:
+    """A bundle's file, its volumes in any order, a directory of them, or where they were unpacked. `keep`: see Joined.
 
     Raises NoBundle, BadBundle, which names the file.
     """
@@ -166,7 +186,7 @@ def open_bundle(paths: Iterable[Path]) -> Archive:
         for file in files:
             opened.append(open_archive(file))
         if all(VOLUMES in archive.entries for archive in opened):
-            return Joined(opened)
+            return Joined(opened, keep)
         if len(opened) > 1:
             single = next(archive for archive in opened if VOLUMES not in archive.entries)
             raise NoBundle(

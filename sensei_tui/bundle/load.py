@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event, Lock
@@ -13,6 +13,7 @@ from sensei_tui.base.text import bytes_si
 from sensei_tui.bundle.archive import Archive
 from sensei_tui.bundle.contents import Contents, Item, blob_name
 from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.oci import OCI_INDEX, Descriptor, Document, index_of
 from sensei_tui.bundle.pool import reachable
 from sensei_tui.registry.client import Registry
@@ -337,6 +338,24 @@ def _raise_first(failed: list[Future[None]]) -> None:
 
 
 # Afterwards.
+
+
+def demand_rest(
+    archive: Archive, lacks: Collection[str], loaded: str, where: str, on_bytes: Callable[[int], None]
+) -> None:
+    """What these volumes have of blobs that others complete is kept. Raises Incomplete where there are such, DiskFull,
+    BadBundle."""
+    if not isinstance(archive, Joined):
+        return
+    archive.keep(lacks, on_bytes)
+    if lacks:
+        kept = (
+            f" What was brought of them waits in {archive.kept.path}." if archive.kept and archive.kept.entries else ""
+        )
+        raise Incomplete(
+            f"Volumes are missing: {loaded}.", where=where, why="; ".join(map(str, archive.needed(lacks))),
+            remedy=f"Give the same command those volumes, one at a time if need be.{kept}",
+        )  # fmt: skip
 
 
 def absent(targets: Iterable[Target], registry: Registry) -> Iterator[str]:

@@ -27,9 +27,12 @@ class Bundle:
     contents: Contents
 
     @classmethod
-    def open(cls, *paths: Path) -> Bundle:
-        """A file, an unpacked directory, or volumes in any order. Raises NoBundle, BadBundle, NewerBundle."""
-        archive = open_bundle(paths)
+    def open(cls, *paths: Path, keep: Path | None = None) -> Bundle:
+        """A file, an unpacked directory, or volumes in any order. Raises NoBundle, BadBundle, NewerBundle.
+
+        `keep`: where lies what earlier volumes brought (joined.Joined).
+        """
+        archive = open_bundle(paths, keep)
         return cls(archive, read_contents(archive))
 
     @property

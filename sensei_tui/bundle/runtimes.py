@@ -21,8 +21,7 @@ from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.bundle.archive import Archive, Entry, Plain, write_end, write_entry
 from sensei_tui.bundle.contents import Contents, Item, blob_name
 from sensei_tui.bundle.disk import DiskFull, free_at
-from sensei_tui.bundle.joined import Joined
-from sensei_tui.bundle.load import Incomplete
+from sensei_tui.bundle.load import Incomplete, demand_rest
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Document, encoded, index_of
 from sensei_tui.bundle.pool import Blob, Pool, checked
 from sensei_tui.bundle.unpacked import unpacked_sizes
@@ -182,8 +181,14 @@ class Transfer:
         for group in [[image] for image in missing] if self._runtime.one_by_one else [missing] if missing else []:
             self._send(group, needed)
         self._prove([image for image in self._images if image.item not in lacking])
-        self._demand_rest(lacking)
+        self._demand_rest([image for image in self._images if image.item in lacking], kept)
         return self.tally
+
+    def _demand_rest(self, images: list[Image], kept: frozenset[str]) -> None:
+        """An image goes whole: all of its blobs wait for those in volumes that are not here."""
+        lacks = {digest for image in images for digest in image.blobs if digest not in kept}
+        loaded = f"{len(self._images) - len(images)} of {len(self._images)} images are loaded"
+        demand_rest(self._archive, lacks, loaded, ", ".join(image.item.name for image in images), lambda _: None)
 
     def _lacking(self, missing: list[Image], kept: frozenset[str]) -> dict[Item, list[str]]:
         """Image -> its blobs in volumes that are not here. Raises Incomplete for what the bundle leaves out."""
@@ -203,17 +208,6 @@ class Transfer:
 
     def _has(self, digest: str) -> bool:
         return blob_name(digest) in self._archive.entries
-
-    def _demand_rest(self, lacking: dict[Item, list[str]]) -> None:
-        """Raises Incomplete where blobs are in volumes that are not here."""
-        if lacking and isinstance(self._archive, Joined):
-            volumes = self._archive.needed({digest for gone in lacking.values() for digest in gone})
-            done = len(self._images) - len(lacking)
-            raise Incomplete(
-                f"Volumes are missing: {done} of {len(self._images)} images are loaded.",
-                where=", ".join(item.name for item in lacking), why="; ".join(map(str, volumes)),
-                remedy="Name them together with these: without a registry an image needs all of its volumes at once.",
-            )  # fmt: skip
 
     def _check_room(self, missing: list[Image], needed: Mapping[str, int]) -> None:
         """Raises DiskFull."""

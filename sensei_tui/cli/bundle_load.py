@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 ADDRESS, NAMESPACE = "/run/containerd/containerd.sock", "k8s.io"
 """containerd's own, and the kubelet's: https://github.com/containerd/containerd/blob/main/docs/cri/architecture.md."""
+KEEP = "~/.local/state/sensei/volumes"
+"""Where parts of large blobs wait for other media: user data that should outlive a restart (XDG_STATE_HOME)."""
 
 MODES = {
     "run": "a run that loads the site's bundle (no FILE)", "registry": "a load of FILE into a registry",
@@ -33,6 +36,7 @@ FOR = {
     "plain_http": ("--plain-http", ("registry",)), "reread": ("--reread", ("registry",)),
     "trust": ("--trust", ("registry", "containerd", "docker")),
     "allow_unsigned": ("--allow-unsigned", ("registry", "containerd", "docker")),
+    "keep": ("--keep", ("registry", "containerd", "docker")),
     "named": ("--as", ("containerd", "docker")), "address": ("--address", ("containerd",)),
     "namespace": ("--namespace", ("containerd",)),
 }  # fmt: skip
@@ -48,18 +52,20 @@ FOR = {
 @click.option("--as", "named", metavar="HOST[/PREFIX]", help="With --to: what the images' names begin with there.")
 @click.option("--address", help=f"With --to containerd: its socket (default {ADDRESS}).")
 @click.option("--namespace", help=f"With --to containerd: its namespace (default {NAMESPACE}).")
+@click.option("--keep", type=FILE, help=f"Of volumes: where parts wait for those on other media (default {KEEP}).")
 @click.option("--reread", is_flag=True, help="Read everything back afterwards and compare it.")
 @trust_options
 @run_options
 def load(
     files: tuple[Path, ...], place: str | None, ca: Path | None, plain_http: bool, to: str | None, named: str | None,
-    address: str | None, namespace: str | None, reread: bool, trust: Path | None, allow_unsigned: bool,
-    site: Path | None, output: str, plan_only: bool, detach: bool, plain: bool, yes: bool, timeout: float | None,
+    address: str | None, namespace: str | None, keep: Path | None, reread: bool, trust: Path | None,
+    allow_unsigned: bool, site: Path | None, output: str, plan_only: bool, detach: bool, plain: bool, yes: bool,
+    timeout: float | None,
 ) -> None:  # fmt: skip
     """Put a bundle's images into a registry, straight from the file. What is there already is not sent again.
 
     Volumes are taken in any order, one medium at a time: what is missing is told (exit code 1), and a later call with
-    the others goes on. A blob in segments needs all of its volumes in one call.
+    the others goes on. What a volume has of a blob that lies on several is kept in --keep until the last of them comes.
     Without FILE: the site's bundle into the site's registry, as a run that outlives the terminal. Logins are those of
     docker and podman (docker login). Every byte is compared with its checksum while it is sent.
     With --to containerd: the images alone into the containerd of this node; do it on every node. --to docker is the
@@ -75,7 +81,7 @@ def load(
         )
     if to:
         load_to(to, files, named or "", address or ADDRESS, namespace or NAMESPACE, trusted_keys(trust, site),
-                allow_unsigned, output)  # fmt: skip
+                allow_unsigned, keep or kept_at(), output)  # fmt: skip
         return
     if not files:
         from sensei_tui.deploy.loading import plan_load
@@ -85,7 +91,13 @@ def load(
         return
     if not place:
         raise UsageError("Name the registry.", remedy="sensei bundle load FILE --registry HOST[/PREFIX]")
-    _direct(files, place, ca, plain_http, reread, trusted_keys(trust, site), allow_unsigned, output)
+    _direct(files, place, ca, plain_http, keep or kept_at(), reread, trusted_keys(trust, site), allow_unsigned, output)
+
+
+def kept_at() -> Path:
+    """Where parts of volumes wait when nothing else is said."""
+    state = os.environ.get("XDG_STATE_HOME")
+    return Path(state) / "sensei" / "volumes" if state else Path(KEEP).expanduser()
 
 
 def _refuse_strangers(mode: str) -> None:
@@ -102,15 +114,15 @@ def _refuse_strangers(mode: str) -> None:
 
 
 def _direct(
-    files: tuple[Path, ...], place: str, ca: Path | None, plain_http: bool, reread: bool, keys: Path | None,
-    allow_unsigned: bool, output: str,
+    files: tuple[Path, ...], place: str, ca: Path | None, plain_http: bool, keep: Path, reread: bool,
+    keys: Path | None, allow_unsigned: bool, output: str,
 ) -> None:  # fmt: skip
     from sensei_tui.bundle.opened import Bundle
     from sensei_tui.registry.client import Registry
     from sensei_tui.registry.credentials import Keyring
     from sensei_tui.registry.reference import Place
 
-    bundle = Bundle.open(*files)
+    bundle = Bundle.open(*files, keep=keep)
     sealed(bundle, keys, allow_unsigned=allow_unsigned)
     began = time.monotonic()
     with Registry(Place.parse(place), ca=ca, plain=plain_http, credentials=Keyring()) as registry:
@@ -120,7 +132,7 @@ def _direct(
     seconds = time.monotonic() - began
     answer = {"registry": place, "images": tally.images, "imagesThere": tally.images_there, "sentBytes": tally.sent,
               "thereBytes": tally.there, "seconds": round(seconds, 1), "reread": reread}  # fmt: skip
-    _demand_rest(bundle.archive, lacks, len(targets), tally.images)
+    _keep_rest(bundle.archive, lacks, len(targets), tally.images)
     emit(answer, _told(tally, place, seconds, reread), output)
 
 
@@ -141,18 +153,17 @@ def _load(bundle: Bundle, registry: Registry) -> tuple[Tally, list[Target], set[
         meter.end()
 
 
-def _demand_rest(archive: Archive, lacks: set[str], done: int, images: int) -> None:
+def _keep_rest(archive: Archive, lacks: set[str], done: int, images: int) -> None:
     """Raises Incomplete where blobs are in volumes that are not here."""
-    from sensei_tui.bundle.joined import Joined
-    from sensei_tui.bundle.load import Incomplete
+    from sensei_tui.bundle.load import demand_rest
+    from sensei_tui.cli.meter import Meter
 
-    if lacks and isinstance(archive, Joined):
-        needed = [str(item) for item in archive.needed(lacks)]
-        raise Incomplete(
-            f"Volumes are missing: {done} of {images} images and artifacts are loaded.", where=str(archive.path),
-            why="; ".join(needed),
-            remedy="Give the same command those volumes; a blob in segments needs all of its volumes at once.",
-        )  # fmt: skip
+    meter = Meter("keep")
+    try:
+        loaded = f"{done} of {images} images and artifacts are loaded"
+        demand_rest(archive, lacks, loaded, str(archive.path), meter.add)
+    finally:
+        meter.end()
 
 
 def _prove(targets: list[Target], documents: dict[str, Document], registry: Registry, *, reread: bool) -> None:

@@ -18,12 +18,12 @@ TARGETS = ("containerd", "docker")
 
 def load_to(
     target: str, files: tuple[Path, ...], named: str, address: str, namespace: str, keys: Path | None,
-    allow_unsigned: bool, output: str,
+    allow_unsigned: bool, keep: Path, output: str,
 ) -> None:  # fmt: skip
     """Images into a runtime of this machine, and proven to be there. `named`: HOST[/PREFIX] of their names there."""
     from sensei_tui.bundle.opened import Bundle
 
-    bundle = Bundle.open(*files)
+    bundle = Bundle.open(*files, keep=keep)
     sealed(bundle, keys, allow_unsigned=allow_unsigned)
     began, runtime = time.monotonic(), _runtime(target, address, namespace)
     if runtime.told:

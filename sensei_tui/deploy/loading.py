@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -141,7 +141,6 @@ class VerifyBundle(_OfBundle):
         site, contents = self.world.site, self.bundle.contents
         check_version(contents, site.config.version, str(self.bundle.path))
         self._check_names(context)
-        refuse_missing(self.bundle)
         seal, why = self.bundle.seal(keys_of(site), clock.now(), allow_unsigned=site.config.bundle_unsigned)
         for text in (*(seal.warnings if seal else ()), *([why] if why else []), *self._doubts()):
             context.log("runner", f"warn: {text}")
@@ -164,13 +163,18 @@ class VerifyBundle(_OfBundle):
         _look_for_strangers(context, pulled, [item for item in pulled if _is_of(item, place)], place)
 
 
-def refuse_missing(bundle: Bundle) -> None:
-    """A run has nobody who changes media. Raises WrongBundle."""
-    if isinstance(bundle.archive, Joined) and bundle.archive.missing:
+def refuse_missing(bundle: Bundle, lacking: Collection[str] | None = None) -> None:
+    """A run has nobody who changes media: what only missing volumes have, or `lacking` of it, must be there already.
+
+    Raises WrongBundle.
+    """
+    if not isinstance(bundle.archive, Joined):
+        return
+    if missing := bundle.archive.missing if lacking is None else bundle.archive.needed(lacking):
         raise WrongBundle(
-            "Volumes of the bundle are missing.", where=str(bundle.path),
-            why="; ".join(str(item) for item in bundle.archive.missing),
-            remedy="Copy all volumes into one directory and name that: sensei bundle use DIRECTORY",
+            "Volumes of the bundle are missing.", where=str(bundle.path), why="; ".join(map(str, missing)),
+            remedy="Copy all volumes into one directory and name that: sensei bundle use DIRECTORY. "
+            "Or load them first, one at a time: sensei bundle load VOLUME --registry HOST[/PREFIX]",
         )  # fmt: skip
 
 
@@ -181,12 +185,16 @@ class LoadBundle(_OfBundle):
     def do(self, context: StepContext) -> str:
         if self.world.site.config.rehearsal:
             return self._read(context)
-        told = _Told(context)
+        found = self.bundle
+
+        def looked(tally: Tally) -> None:
+            refuse_missing(found, loader.lacking)
+            context.log("runner", need(tally))
+
         with registry_of(self.world.site) as registry:
             registry.ping()
             loader = Loader(
-                self.bundle.archive, self.bundle.contents, self.bundle.documents, registry, told,
-                on_need=lambda tally: context.log("runner", need(tally)),
+                found.archive, found.contents, found.documents, registry, _Told(context), on_need=looked
             )  # fmt: skip
             with context.stop.calling(loader.stop.set):
                 tally = loader.run()
@@ -202,6 +210,7 @@ class LoadBundle(_OfBundle):
             tally.sent += count
             told(tally)
 
+        refuse_missing(self.bundle)
         self.bundle.refuse(self.bundle.damaged(read))
         size = bytes_si(self.bundle.contents.size)
         return f"every byte read; a rehearsal sends nothing: up to {size} would go to {place_of(self.world.site)}"

@@ -26,6 +26,8 @@ from sensei_tui.bundle.opened import Bundle
 from sensei_tui.bundle.runtimes import NoRuntime
 from sensei_tui.bundle.signed import NotTrusted
 from sensei_tui.cli.bundle import bundle as command
+from sensei_tui.cli.bundle_load import FOR
+from sensei_tui.cli.bundle_load import load as load_command
 from sensei_tui.registry.reference import Place, Reference
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, NAMES, TOOL, WEB, bundle, largest, layout, pinned, spoiled
@@ -256,6 +258,20 @@ def test_of_some_volumes_come_the_images_that_are_whole_in_them(tmp_path: Path, 
     assert images(node) == whole
 
 
+def test_one_medium_at_a_time(tmp_path: Path, node: str) -> None:
+    media = written(tmp_path / "media")
+    whole = wanted(bundle(tmp_path, source=tmp_path / "media" / "layout"))
+    keep = tmp_path / "keep"
+    for path in media[:0:-1]:
+        code, told = failed(path, node, "--keep", str(keep))
+        assert code == ExitCode.FINDING
+        assert f"volume 1 of {len(media)} with" in told
+    assert [*keep.glob("*/*")]
+    assert load(media[0], node, "--keep", str(keep)).exit_code == 0
+    assert images(node) == whole
+    assert [*keep.iterdir()] == []
+
+
 @pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[Path]:
     """A small disk where the containerd will be."""
@@ -350,6 +366,11 @@ def test_a_run_goes_by_the_site_alone(option: str) -> None:
     error = CliRunner().invoke(command, ["load", option]).exception
     assert isinstance(error, UsageError)
     assert f"{option} does not go with a run" in error.what
+
+
+def test_of_every_option_it_is_known_what_it_is_for() -> None:
+    anywhere = {"files", "to", "site", "output", "plain", "yes"}
+    assert {option.name for option in load_command.params} - anywhere == FOR.keys()
 
 
 @pytest.mark.parametrize(("options", "said"), [

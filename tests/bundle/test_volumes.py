@@ -309,7 +309,7 @@ def _one(media: list[Path]) -> Path:
 
 @both
 def test_one_medium_at_a_time(media: list[Path], real: Real) -> None:
-    """Whole blobs of each; the one in segments needs its volumes together."""
+    """Whole blobs of each; the one in segments, where nothing is kept, by its volumes together."""
     joined = open_bundle(media)
     assert isinstance(joined, Joined)
     (segments,) = joined.segments.values()

@@ -47,7 +47,9 @@ class SiteUnderTest:
     def sensei(self, *arguments: str, code: int = 0, timeout: float = 150) -> str:
         """Run a command to its end; AssertionError with all it said if it ends with another code."""
         try:
-            done = subprocess.run([*SENSEI, *arguments], env=self.environ, capture_output=True, text=True, timeout=timeout)
+            done = subprocess.run(
+                [*SENSEI, *arguments], env=self.environ, capture_output=True, text=True, timeout=timeout
+            )
         except subprocess.TimeoutExpired as error:
             raise AssertionError(f"{arguments} did not end:\n{_text(error.stdout)}\n{_text(error.stderr)}") from None
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
