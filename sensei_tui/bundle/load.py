@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 
+from sensei_tui.base import clock
 from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.base.text import bytes_si
 from sensei_tui.bundle.archive import Archive
@@ -24,8 +25,8 @@ from sensei_tui.registry.uploads import CHUNK
 
 AT_ONCE = 4
 """Blobs in flight: two keep a registry of two cores busy, and nothing gains beyond four (docs/benchmarks.md)."""
-
-
+STILL = 5.0
+"""Seconds after which it is told that nothing moves; a registry on a slow disk is silent for less."""
 REMOVE = (
     "Have the blob removed from the registry's storage (docker-registry: blobs/sha256/XX/HEX), for it keeps what it "
     "has; then load again."
@@ -62,6 +63,13 @@ class Tally:
     images: int = 0
     images_there: int = 0
     what: str = ""
+    still: float = 0
+    """Seconds for which nothing has moved; 0 where it is less than `STILL`."""
+
+    @property
+    def waits(self) -> str:
+        """`waiting for the registry: 35s`; empty while something moves."""
+        return f"waiting for the registry: {clock.duration(self.still)}" if self.still else ""
 
     @property
     def done(self) -> int:
@@ -110,6 +118,7 @@ class Loader:
         """What is in the registry, once `run` has returned."""
         self.stop = Event()
         self._lock = Lock()
+        self._moved = clock.monotonic()
         self._left = {item.digest for item in contents.left}
         self._sizes = {child.digest: child.size for document in documents.values() for child in document.children}
         self.lacking: set[str] = set()
@@ -121,6 +130,22 @@ class Loader:
         A name alone proves nothing: every blob is asked for, of images that are there too. Of volumes, only images
         whose blobs are all there get their names; see `lacking`.
         """
+        ended = Event()
+        Thread(target=self._watch, args=(ended,), daemon=True).start()
+        try:
+            return self._run()
+        finally:
+            ended.set()
+
+    def _watch(self, ended: Event) -> None:
+        """Whoever waits is told so: everything else speaks only when something moves."""
+        while not ended.wait(STILL):
+            still = clock.monotonic() - self._moved
+            if still >= STILL and not self.stop.is_set():
+                self.tally.still = still
+                self._on_change(self.tally)
+
+    def _run(self) -> Tally:
         targets = [target_of(item, self._registry.place) for item in self._contents.items]
         named = [target for target in targets if self._is_there(target)]
         work = self._work(targets)
@@ -266,6 +291,7 @@ class Loader:
             self.tally.sent += sent
             self.tally.there += there
             self.tally.what = what or self.tally.what
+            self._moved, self.tally.still = clock.monotonic(), 0
         self._on_change(self.tally)
 
     def _check(self) -> None:

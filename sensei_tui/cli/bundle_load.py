@@ -142,7 +142,7 @@ def _load(bundle: Bundle, registry: Registry) -> tuple[Tally, list[Target], set[
     from sensei_tui.cli.meter import Meter
 
     meter = Meter("load")
-    told = lambda tally: meter.set(tally.sent, tally.total - tally.there)  # noqa: E731
+    told = lambda tally: meter.set(tally.sent, tally.total - tally.there, tally.waits)  # noqa: E731
     loader = Loader(
         bundle.archive, bundle.contents, bundle.documents, registry, told, on_need=lambda tally: note(need(tally))
     )

@@ -28,11 +28,11 @@ class Meter:
             self._bytes.set(self._bytes.done + count, self._bytes.total)
             self._tell()
 
-    def set(self, done: int, total: int) -> None:
-        """Where it stands."""
+    def set(self, done: int, total: int, waits: str = "") -> None:
+        """Where it stands; and for what it waits, where nothing moves."""
         with self._lock:
             self._bytes.set(done, total)
-            self._tell()
+            self._tell(waits)
 
     def end(self) -> None:
         """Take the changing line away."""
@@ -40,12 +40,12 @@ class Meter:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
-    def _tell(self) -> None:
+    def _tell(self, waits: str = "") -> None:
         now = time.monotonic()
         if now - self._told < (TERMINAL if self._tty else LINE):
             return
         self._told = now
         share = f"{100 * self._bytes.done / self._bytes.total:3.0f} %  " if self._bytes.total else ""
-        text = f"{self._what}  {share}{self._bytes.text()}"
+        text = f"{self._what}  {share}{waits or self._bytes.text()}"
         sys.stderr.write(f"\r{clip(text, 78)}\x1b[K" if self._tty else f"{text}\n")
         sys.stderr.flush()

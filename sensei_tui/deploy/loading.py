@@ -230,7 +230,8 @@ class _Told:
             self._bytes.set(tally.sent, tally.total - tally.there)
             if clock.monotonic() >= self._next or not tally.needed:
                 self._next = clock.monotonic() + TOLD_EVERY
-                self._context.progress(tally.sent, tally.total - tally.there, "bytes", self._bytes.text())
+                text = tally.waits or self._bytes.text()
+                self._context.progress(tally.sent, tally.total - tally.there, "bytes", text)
 
 
 @dataclass

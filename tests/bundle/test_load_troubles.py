@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sensei_tui.bundle import load
 from sensei_tui.registry.client import Registry
 from sensei_tui.registry.errors import TlsFailed, Unauthorized
 from sensei_tui.registry.patience import Patience
@@ -21,7 +22,7 @@ from sensei_tui.registry.reference import Place
 from tests.bundle.counting import counting
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, HOST, TOOL, WEB, bundle
-from tests.bundle.test_load import complete, loaded, stored, through
+from tests.bundle.test_load import complete, loaded, opened, stored, through
 from tests.registry.certificates import server
 from tests.registry.kinds import both
 from tests.registry.real import Real, login, needs_htpasswd, started
@@ -95,6 +96,37 @@ def test_ctrl_c_ends_it_at_once_though_the_registry_stands_still(many: Path, rea
         said = process.communicate(timeout=10)[1]
     assert process.returncode == 130
     assert "Traceback" not in said
+
+
+def test_a_registry_that_stands_still_is_waited_for_in_so_many_words(
+    many: Path, real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(load, "STILL", 0.2)
+    told: list[str] = []
+    waiting, over = threading.Event(), threading.Event()
+
+    def tell(tally: load.Tally) -> None:
+        told.append(tally.waits)
+        if tally.waits:
+            waiting.set()
+
+    def stand_still() -> None:
+        while not real.uploads() and not over.is_set():
+            time.sleep(0.001)
+        with real.standing_still():
+            waiting.wait(20)
+
+    archive, contents, found = opened(many)
+    with through(real.port) as registry:
+        still = threading.Thread(target=stand_still)
+        still.start()
+        tally = load.Loader(archive, contents, found, registry, tell).run()
+        over.set()
+        still.join()
+        assert complete(many, registry)
+    assert waiting.is_set(), "it was stopped in the middle"
+    assert next(filter(None, told)) == "waiting for the registry: 0s"
+    assert tally.waits == ""
 
 
 def test_the_registry_killed_again_and_again_has_everything_in_the_end(many: Path, real: Real) -> None:
