@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol, TypeVar
 
 from sensei_tui.bundle import stored
+from sensei_tui.bundle.disk import Out
 from sensei_tui.bundle.errors import AGAIN, BadBundle, NoBundle, bad_index, no_bundle, unreadable
 
 _Kind = TypeVar("_Kind")
@@ -51,7 +52,7 @@ class Shape(Protocol):
     def span(self, size: int) -> int:
         """Bytes that a part of this size takes."""
 
-    def write(self, file: int, size: int, content: Iterable[memoryview]) -> None:
+    def write(self, out: Out, size: int, content: Iterable[memoryview]) -> None:
         """One part. Raises OSError, ValueError where the content has another size."""
 
     def read(self, file: int, start: int, size: int, first: int, last: int) -> Iterator[memoryview]:
@@ -67,8 +68,8 @@ class Gzip:
     def span(self, size: int) -> int:
         return stored.member_size(size)
 
-    def write(self, file: int, size: int, content: Iterable[memoryview]) -> None:
-        stored.written(file, size, content)
+    def write(self, out: Out, size: int, content: Iterable[memoryview]) -> None:
+        stored.written(out, size, content)
 
     def read(self, file: int, start: int, size: int, first: int, last: int) -> Iterator[memoryview]:
         return stored.content(file, start, size, first, last)
@@ -83,13 +84,11 @@ class Plain:
     def span(self, size: int) -> int:
         return size
 
-    def write(self, file: int, size: int, content: Iterable[memoryview]) -> None:
+    def write(self, out: Out, size: int, content: Iterable[memoryview]) -> None:
         left = size
         for piece in content:
-            view = memoryview(piece)
-            left -= len(view)
-            while view:
-                view = view[os.write(file, view) :]
+            left -= len(piece)
+            out([piece])
         if left:
             raise ValueError(f"{left} bytes are missing")
 
@@ -119,13 +118,13 @@ def end_span(shape: Shape) -> int:
     return 2 * shape.span(SECTOR)
 
 
-def write_entry(file: int, shape: Shape, entry: Entry, content: Iterable[memoryview], when: int) -> None:
+def write_entry(out: Out, shape: Shape, entry: Entry, content: Iterable[memoryview], when: int) -> None:
     """Header, content, padding. `when` is in seconds since 1970. Raises OSError, ValueError."""
-    shape.write(file, SECTOR, [memoryview(_header_of(entry, when))])
+    shape.write(out, SECTOR, [memoryview(_header_of(entry, when))])
     if entry.size:
-        shape.write(file, entry.size, content)
+        shape.write(out, entry.size, content)
     if pad := -entry.size % SECTOR:
-        shape.write(file, pad, [memoryview(bytes(pad))])
+        shape.write(out, pad, [memoryview(bytes(pad))])
 
 
 def _header_of(entry: Entry, when: int) -> bytes:
@@ -134,10 +133,10 @@ def _header_of(entry: Entry, when: int) -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
-def write_end(file: int, shape: Shape) -> None:
+def write_end(out: Out, shape: Shape) -> None:
     """After the last entry. Raises OSError."""
     for _ in range(2):
-        shape.write(file, SECTOR, [memoryview(bytes(SECTOR))])
+        shape.write(out, SECTOR, [memoryview(bytes(SECTOR))])
 
 
 class Archive:

@@ -34,7 +34,7 @@ from sensei_tui.bundle.archive import (
     write_entry,
 )
 from sensei_tui.bundle.contents import CONTENTS, SUMS, Contents, Item, Left, Referrer, blob_name
-from sensei_tui.bundle.disk import DiskFull, Progress, allocated, check_room, reserve, written_early
+from sensei_tui.bundle.disk import DiskFull, Out, Output, Progress, allocated, check_room
 from sensei_tui.bundle.errors import unreadable
 from sensei_tui.bundle.inventory import Inventory
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Document, encoded, index_of
@@ -262,13 +262,9 @@ def write_bundle(build: Build, output: Path, shape: Shape, on_progress: Progress
     part, total = output.with_name(f"{output.name}.part"), file_size(build, shape)
     done = _begun(build, part, shape)
     check_room(part, total - allocated(part))
-    file = os.open(part, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
-        os.ftruncate(file, done)
-        os.lseek(file, done, os.SEEK_SET)
-        reserve(file, total)
-        _write(file, build, shape, done, total, written_early(file, on_progress))
-        os.fsync(file)
+        with Output(part, done, total) as file:
+            _write(file.write, build, shape, done, total, on_progress)
     except OSError as error:
         raise DiskFull(
             "The bundle can't be written.", where=str(part), why=error.strerror or str(error),
@@ -277,21 +273,19 @@ def write_bundle(build: Build, output: Path, shape: Shape, on_progress: Progress
     except SenseiError as error:
         error.remedy = f"{error.remedy} What is whole is kept in {part}, to go on from; remove it if you don't.".strip()
         raise
-    finally:
-        os.close(file)
     part.replace(output)
     return total
 
 
-def _write(file: int, build: Build, shape: Shape, done: int, total: int, on_progress: Progress) -> None:
+def _write(out: Out, build: Build, shape: Shape, done: int, total: int, on_progress: Progress) -> None:
     at = 0
     for entry, content in _parts(build):
         span = entry_span(shape, entry.size)
         if at >= done:
             on_progress(at, total, entry.name)
-            write_entry(file, shape, entry, _told(content(), at, total, entry.name, on_progress), build.when)
+            write_entry(out, shape, entry, _told(content(), at, total, entry.name, on_progress), build.when)
         at += span
-    write_end(file, shape)
+    write_end(out, shape)
     on_progress(total, total, "")
 
 

@@ -1,18 +1,34 @@
-"""Writing gigabytes to a disk: room that is kept for them, and writing that begins before the end."""
+"""Writing gigabytes to a disk: room that is kept for them, and a file that goes there while more is made for it."""
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
+import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 from sensei_tui.base.errors import SenseiError
 
 EARLY: Final = 64 << 20
 """Bytes after which the kernel is told to write: what is left for the end then takes no second."""
+AT_ONCE: Final = 4 << 20
+"""Bytes that a disk gets at once."""
+AHEAD: Final = 4 << 20
+"""Bytes that a disk is asked for before they are needed; by itself the kernel looks 128 KiB ahead, and of a file that
+several threads read it follows one."""
+_BUFFERS: Final = 3
+"""One is filled, one is written, and one waits: neither side stands still."""
+_PAGE: Final = mmap.PAGESIZE
+_VECTOR: Final = 32
+"""Pieces in one call: the system takes 1,024 (IOV_MAX), and two for each block are written at once."""
 _KEEP_SIZE: Final = 1
 """FALLOC_FL_KEEP_SIZE of linux/falloc.h: a file's size stays how far it is written."""
 _BLOCK: Final = 512
@@ -20,6 +36,9 @@ _BLOCK: Final = 512
 
 Progress = Callable[[int, int, str], None]
 """Bytes done, bytes in all, and what is being written."""
+Piece = bytes | memoryview
+Out = Callable[[Iterable[Piece]], None]
+"""Writes pieces one after another, all of each. Raises OSError."""
 
 
 class DiskFull(SenseiError):
@@ -64,16 +83,136 @@ def reserve(file: int, size: int) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def written_early(file: int, on_progress: Progress) -> Progress:
-    """As `on_progress`; and what is done is written to the disk meanwhile, and leaves the memory to others."""
-    last = 0
+def into(file: int) -> Out:
+    """To a descriptor, where it stands."""
 
-    def told(done: int, total: int, what: str) -> None:
-        nonlocal last
-        if done - last >= EARLY:
+    def write(pieces: Iterable[Piece]) -> None:
+        left = [piece for piece in pieces if len(piece)]
+        while left:
+            # It may write less than it was given.
+            done = os.writev(file, left[:_VECTOR])
+            while left and done >= len(left[0]):
+                done -= len(left.pop(0))
+            if done:
+                left[0] = memoryview(left[0])[done:]
+
+    return write
+
+
+def ask_ahead(file: int, at: int, step: int) -> None:
+    """Have the disk read on, for whoever reads `step` bytes at a time and is at this place."""
+    if at % AHEAD < step:
+        os.posix_fadvise(file, at, 2 * AHEAD, os.POSIX_FADV_WILLNEED)
+
+
+class Output:
+    """A large file, written from `start` on by a thread of its own; `start` bytes of it are there.
+
+    Past the page cache where the file system can (O_DIRECT): that is a third of the CPU time, what other programs have
+    in memory stays there, and nothing is left to be written at the end. In any case the file is as long as what was
+    written of it, in order.
+    """
+
+    def __init__(self, path: Path, start: int, total: int) -> None:
+        """Raises OSError, of room too: that for `total` bytes is kept."""
+        self._file = _opened(path)
+        self._writer = ThreadPoolExecutor(1)
+        self._buffers = cycle([memoryview(mmap.mmap(-1, AT_ONCE)) for _ in range(_BUFFERS)])
+        self._buffer = next(self._buffers)
+        self._pending: list[Future[None]] = []
+        self._failed: OSError | None = None
+        self._at = start // _PAGE * _PAGE
+        """Of the buffer's first byte, in the file."""
+        self._held = start - self._at
+        """Bytes in the buffer."""
+        try:
+            self._begin(path, start, total)
+        except BaseException:
+            self._end()
+            raise
+
+    def _begin(self, path: Path, start: int, total: int) -> None:
+        with path.open("rb") as file:
+            file.seek(self._at)
+            self._buffer[: self._held] = file.read(self._held)
+        os.ftruncate(self._file, start)
+        reserve(self._file, total)
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """To the disk with it; after a failure as much as can be, to go on from. Raises OSError."""
+        try:
+            self._finish()
+        except OSError:
+            if error is None:
+                raise
+        finally:
+            self._end()
+
+    def write(self, pieces: Iterable[Piece]) -> None:
+        """See Out."""
+        for piece in pieces:
+            while len(piece) > (room := AT_ONCE - self._held):
+                self._buffer[self._held :] = piece[:room]
+                piece, self._held = piece[room:], AT_ONCE
+                self._turn()
+            self._buffer[self._held : self._held + len(piece)] = piece
+            self._held += len(piece)
+
+    def _turn(self) -> None:
+        """On with the next buffer, once what it had is written."""
+        self._pending.append(self._writer.submit(self._put, self._buffer[: self._held], self._at))
+        self._at += self._held
+        self._buffer, self._held = next(self._buffers), 0
+        if len(self._pending) >= _BUFFERS:
+            self._pending.pop(0).result()
+
+    def _put(self, view: memoryview, at: int) -> None:
+        """In the writer's thread. After a failure nothing is written any more: there would be a hole before it."""
+        while view and not self._failed:
+            try:
+                done = os.pwrite(self._file, view, at)
+            except OSError as error:
+                # What is no whole number of its blocks, or a file system that can't after all.
+                if error.errno == errno.EINVAL and _is_direct(self._file):
+                    _not_direct(self._file)
+                    continue
+                self._failed = error
+                break
+            view, at = view[done:], at + done
+        if self._failed:
+            raise self._failed
+        if at % EARLY < AT_ONCE and not _is_direct(self._file):
             # Begins to write what came last, and gives back the memory of what came before it.
-            os.posix_fadvise(file, max(0, last - EARLY), done - last + EARLY, os.POSIX_FADV_DONTNEED)
-            last = done
-        on_progress(done, total, what)
+            os.posix_fadvise(self._file, max(0, at - 2 * EARLY), 2 * EARLY, os.POSIX_FADV_DONTNEED)
 
-    return told
+    def _finish(self) -> None:
+        whole = self._held // _PAGE * _PAGE
+        pieces = ((self._buffer[:whole], self._at), (self._buffer[whole : self._held], self._at + whole))
+        self._pending += [self._writer.submit(self._put, view, at) for view, at in pieces]
+        for pending in self._pending:
+            pending.result()
+        os.fsync(self._file)
+
+    def _end(self) -> None:
+        self._writer.shutdown()
+        os.close(self._file)
+
+
+def _opened(path: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT
+    with suppress(OSError):
+        return os.open(path, flags | os.O_DIRECT, 0o644)
+    return os.open(path, flags, 0o644)
+
+
+def _is_direct(file: int) -> bool:
+    return bool(fcntl.fcntl(file, fcntl.F_GETFL) & os.O_DIRECT)
+
+
+def _not_direct(file: int) -> None:
+    fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) & ~os.O_DIRECT)

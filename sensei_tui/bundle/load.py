@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
+from typing import TypeVar
 
 from sensei_tui.base import clock
 from sensei_tui.base.errors import ExitCode, SenseiError
@@ -23,6 +24,7 @@ from sensei_tui.registry.manifests import Manifest
 from sensei_tui.registry.reference import Place, Reference
 from sensei_tui.registry.uploads import CHUNK
 
+_Item = TypeVar("_Item")
 AT_ONCE = 4
 """Blobs in flight: two keep a registry of two cores busy, and nothing gains beyond four (docs/benchmarks.md)."""
 STILL = 5.0
@@ -147,7 +149,8 @@ class Loader:
 
     def _run(self) -> Tally:
         targets = [target_of(item, self._registry.place) for item in self._contents.items]
-        named = [target for target in targets if self._is_there(target)]
+        named = list[Target]()
+        self._each(targets, lambda target: named.append(target) if self._is_there(target) else None)
         work = self._work(targets)
         self.tally.total = sum(item.size for item in work.values())
         self._each(work.values(), self._look)
@@ -224,7 +227,7 @@ class Loader:
 
     # Blobs.
 
-    def _each(self, work: Iterable[_Work], does: Callable[[_Work], None]) -> None:
+    def _each(self, work: Iterable[_Item], does: Callable[[_Item], None]) -> None:
         """For all of them, some at once; the first failure ends it, and Ctrl-C ends it at once."""
         with ThreadPoolExecutor(self._at_once) as pool:
             futures = [pool.submit(does, item) for item in work]

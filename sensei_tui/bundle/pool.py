@@ -11,10 +11,13 @@ from itertools import cycle
 from pathlib import Path
 from typing import Protocol
 
+from sensei_tui.bundle.disk import ask_ahead
 from sensei_tui.bundle.errors import BadBundle, NoBundle
 from sensei_tui.bundle.oci import Descriptor, Document, digest_of
+from sensei_tui.bundle.stored import AT_ONCE, BLOCK
 
-READ = 1 << 20
+READ = AT_ONCE * BLOCK
+"""Bytes that are read at once: as many whole blocks as are written at once."""
 
 
 class Reader(Protocol):
@@ -89,6 +92,7 @@ def file_reader(path: Path, first: int = 0, size: int | None = None) -> Reader:
         try:
             with path.open("rb") as file:
                 while left:
+                    ask_ahead(file.fileno(), at, READ)
                     buffer = next(buffers)
                     got = os.preadv(file.fileno(), [memoryview(buffer)[:left]], at)
                     if not got:

@@ -20,7 +20,7 @@ import msgspec
 from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.bundle.archive import Archive, Entry, Plain, write_end, write_entry
 from sensei_tui.bundle.contents import Contents, Item, blob_name
-from sensei_tui.bundle.disk import DiskFull, free_at
+from sensei_tui.bundle.disk import DiskFull, free_at, into
 from sensei_tui.bundle.load import Incomplete, demand_rest
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Document, encoded, index_of
 from sensei_tui.bundle.pool import Blob, Pool, checked
@@ -241,12 +241,12 @@ class Transfer:
         _piped(lambda file: self._write(file, images, blobs), self._runtime.take)
 
     def _write(self, file: int, images: list[Image], blobs: dict[str, int]) -> None:
-        shape = Plain()
+        shape, out = Plain(), into(file)
         for name, content in _small(images).items():
-            write_entry(file, shape, Entry(name, len(content)), [memoryview(content)], 0)
+            write_entry(out, shape, Entry(name, len(content)), [memoryview(content)], 0)
         for digest, size in blobs.items():
-            write_entry(file, shape, Entry(blob_name(digest), size), self._told(digest, size), 0)
-        write_end(file, shape)
+            write_entry(out, shape, Entry(blob_name(digest), size), self._told(digest, size), 0)
+        write_end(out, shape)
 
     def _told(self, digest: str, size: int) -> Iterator[memoryview]:
         for piece in checked(self._blob(digest, size), f"{self._archive.path}: {blob_name(digest)}"):

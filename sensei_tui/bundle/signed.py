@@ -17,6 +17,7 @@ from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.bundle import sshsig
 from sensei_tui.bundle.archive import Archive, Entry, File, write_end, write_entry
 from sensei_tui.bundle.contents import SUMS, Contents
+from sensei_tui.bundle.disk import into
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.sshsig import Signer
 
@@ -82,8 +83,8 @@ def append(archive: File, files: dict[str, bytes], when: int) -> None:
         os.ftruncate(file, start)
         os.lseek(file, start, os.SEEK_SET)
         for name, content in files.items():
-            write_entry(file, archive.shape, Entry(name, len(content)), [memoryview(content)], when)
-        write_end(file, archive.shape)
+            write_entry(into(file), archive.shape, Entry(name, len(content)), [memoryview(content)], when)
+        write_end(into(file), archive.shape)
         os.fsync(file)
     finally:
         os.close(file)

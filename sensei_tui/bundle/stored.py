@@ -14,6 +14,8 @@ from typing import Final
 # As zlib's, at ten times its speed: zlib's would take half as long as SHA-256.
 from isal.isal_zlib import crc32
 
+from sensei_tui.bundle.disk import Out, ask_ahead
+
 BLOCK: Final = 65535
 """Bytes in a stored block: the most that its 16-bit length can say."""
 FRAME: Final = 5
@@ -44,9 +46,9 @@ def _frame(size: int, last: bool) -> bytes:
     return bytes([last]) + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little")
 
 
-def written(file: int, size: int, content: Iterable[memoryview]) -> int:
-    """Write one member of exactly `size` bytes to a descriptor. Returns its bytes. Raises OSError, ValueError."""
-    _all(file, [HEAD])
+def written(out: Out, size: int, content: Iterable[memoryview]) -> int:
+    """Write one member of exactly `size` bytes. Returns its bytes. Raises OSError, ValueError."""
+    out([HEAD])
     left, check = size, 0
     for group in _groups(content, size):
         parts: list[bytes | memoryview] = []
@@ -54,10 +56,10 @@ def written(file: int, size: int, content: Iterable[memoryview]) -> int:
             check = crc32(block, check)
             left -= len(block)
             parts += [_FULL if len(block) == BLOCK and left else _frame(len(block), not left), block]
-        _all(file, parts)
+        out(parts)
     if left:
         raise ValueError(f"{left} bytes are missing")
-    _all(file, [_tail(check, size)])
+    out([_tail(check, size)])
     return member_size(size)
 
 
@@ -90,17 +92,6 @@ def _groups(content: Iterable[memoryview], size: int) -> Iterator[list[memoryvie
         yield [memoryview(carry)]
 
 
-def _all(file: int, parts: list[bytes | memoryview]) -> None:
-    """writev may write less than it was given."""
-    left = [part for part in parts if len(part)]
-    while left:
-        done = os.writev(file, left[: 2 * AT_ONCE])
-        while left and done >= len(left[0]):
-            done -= len(left.pop(0))
-        if done:
-            left[0] = memoryview(left[0])[done:]
-
-
 class Damaged(ValueError):
     """What lies there is not what this module wrote."""
 
@@ -125,6 +116,8 @@ def groups(file: int, start: int, size: int, first: int, last: int) -> Iterator[
         # As large as the first turn needs, and no later one needs more: headers are many and small.
         buffer, other = other or bytearray(_span(number, count, size)), buffer
         view = memoryview(buffer)[: _span(number, count, size)]
+        if last - at > len(view):
+            ask_ahead(file, begin, len(view))
         _fill(file, view, begin)
         yield [*_pieces(view, number, size, at, last)]
         at = min(last, (number + count) * BLOCK)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +59,6 @@ def create(
     Broken off, the same command goes on where it stopped. The same inputs give the same file, byte by byte.
     """
     from sensei_tui.bundle.create import check_output, source_date
-    from sensei_tui.bundle.make import build
     from sensei_tui.bundle.volumes import parse_size
 
     source_date()
@@ -65,7 +66,11 @@ def create(
         check_output(target)
     secret = passphrase(key) if key else None
     limit = parse_size(volume_size) if volume_size else 0
-    order = _order(site, version, files, extra, platforms or ("linux/amd64",), patterns, model, since)
+    # Helm starts in a process of its own: while it is waited for, the rest is loaded.
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(import_module, "sensei_tui.bundle.make")
+        order = _order(site, version, files, extra, platforms or ("linux/amd64",), patterns, model, since)
+        build = loading.result().build
     if not target:
         check_output(target := Path(f"sensei-bundle-{order.version}.{shape}"))
     with closing(_source(source, ca, plain_http, target.parent)) as images:

@@ -51,9 +51,14 @@ class Stage:
 
     def forget(self) -> None:
         """Out of the page cache, where the kernel will."""
-        for path in (*self.blobs, self.bundle):
-            with path.open("rb") as file:
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        _forget((*self.blobs, self.bundle))
+
+
+def _forget(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _images(root: Path, size: int) -> None:
@@ -221,7 +226,11 @@ def serving(stage: Stage, real: Real) -> list[Ratio]:
         address = server.stdout.readline().split(" at ")[1].split(",")[0]
         ours = timed(stage, lambda: _pull(f"{address}/v2/{name}/blobs/{digest}" for digest, name in wanted.items()))
         there = f"http://{real.place}/v2/m"
-        theirs = timed(stage, lambda: _pull(f"{there}/{name}/blobs/{digest}" for digest, name in wanted.items()))
+        theirs = timed(
+            stage,
+            lambda: _pull(f"{there}/{name}/blobs/{digest}" for digest, name in wanted.items()),
+            lambda: _forget((real.root / "blobs").rglob("data")),
+        )
         try:
             both = alternated(ours, theirs, TURNS)
         finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sensei_tui.bundle.archive import SECTOR, Entry, Gzip, Plain, Shape, write_end, write_entry
 from sensei_tui.bundle.create import SHAPES, Build, write_bundle
+from sensei_tui.bundle.disk import into
 from sensei_tui.bundle.layout import Layout
 from sensei_tui.bundle.make import Named, Order, build
 from sensei_tui.bundle.opened import Bundle
@@ -65,11 +66,11 @@ def hostile(path: Path, shape: Shape, index: bytes, entries: list[tuple[Entry, b
     try:
         for entry, content in [(Entry("bundle.index", len(index)), index), *entries]:
             if len(entry.name) <= 100:
-                write_entry(file, shape, entry, [memoryview(content)], 0)
+                write_entry(into(file), shape, entry, [memoryview(content)], 0)
             else:
                 info = tarfile.TarInfo(entry.name)
-                shape.write(file, SECTOR, [memoryview(info.tobuf(tarfile.GNU_FORMAT))[:SECTOR]])
-        write_end(file, shape)
+                shape.write(into(file), SECTOR, [memoryview(info.tobuf(tarfile.GNU_FORMAT))[:SECTOR]])
+        write_end(into(file), shape)
         os.write(file, end)
     finally:
         os.close(file)

@@ -17,6 +17,7 @@ from sensei_tui.base.errors import SenseiError
 from sensei_tui.bundle import archive as archives
 from sensei_tui.bundle.archive import ENTRIES_MAX, Entry, File, Plain, Shape, entry_span, index_text, open_archive
 from sensei_tui.bundle.contents import read_contents
+from sensei_tui.bundle.disk import into
 from sensei_tui.bundle.errors import BadBundle, NoBundle
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
 from tests.bundle.samples import GZIP, TAR, bundle, hostile
@@ -244,8 +245,8 @@ def test_what_the_checksums_do_not_name_is_found(made: dict[str, Path], tmp_path
     with path.open("r+b") as file:
         file.seek(archive.end)
         os.truncate(path, archive.end)
-        archives.write_entry(file.fileno(), TAR, Entry("blobs/more", 1), [memoryview(b"x")], 0)
-        archives.write_end(file.fileno(), TAR)
+        archives.write_entry(into(file.fileno()), TAR, Entry("blobs/more", 1), [memoryview(b"x")], 0)
+        archives.write_end(into(file.fileno()), TAR)
     assert "SHA256SUMS does not name it" in problems(path)[0]
 
 

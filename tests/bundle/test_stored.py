@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sensei_tui.bundle import stored
+from sensei_tui.bundle.disk import into
 from sensei_tui.bundle.stored import BLOCK, FRAME, HEAD, TAIL, Damaged
 
 SIZES = [0, 1, 511, 512, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 1,
@@ -34,7 +35,7 @@ def pieces(content: bytes, seed: int) -> Iterator[memoryview]:
 def member(path: Path, content: bytes, seed: int = 1) -> Path:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
-        assert stored.written(file, len(content), pieces(content, seed)) == stored.member_size(len(content))
+        assert stored.written(into(file), len(content), pieces(content, seed)) == stored.member_size(len(content))
     finally:
         os.close(file)
     assert path.stat().st_size == stored.member_size(len(content))
@@ -75,7 +76,7 @@ def test_where_a_byte_lies_follows_from_its_number(tmp_path: Path) -> None:
 def test_content_of_another_size_is_refused(tmp_path: Path, told: int) -> None:
     file = os.open(tmp_path / "a.gz", os.O_WRONLY | os.O_CREAT)
     with pytest.raises(ValueError, match="bytes are missing"):
-        stored.written(file, 1000 + told, [memoryview(bytes(1000))])
+        stored.written(into(file), 1000 + told, [memoryview(bytes(1000))])
     os.close(file)
 
 
