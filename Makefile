@@ -15,7 +15,7 @@ help:
 	@echo "make demo    install into $(VENV) and open the console on a rehearsal site (no cluster needed)"
 	@echo "make test    install into $(VENV) and run every test that needs no extra server"
 	@echo "make test-cluster   build a real Kubernetes (Go needed, minutes at first), run the tests that use it"
-	@echo "make test-stores    build MinIO, Weaviate, registry 3 and a Docker engine (Go needed), test backups and bundles against them"
+	@echo "make test-stores    build MinIO, Weaviate, registry 3, a Docker engine, crane and oras (Go needed), test backups and bundles against them"
 	@echo "make test-node      a real node with real containers: the charts installed, saved, restored, upgraded (Linux, root)"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make charts  write the charts' schema, values.yaml and the guide's page of values from tools/charts"
@@ -48,7 +48,7 @@ test-cluster: $(BIN)/.ready-dev
 test-stores: $(BIN)/.ready-dev
 	@$(BIN)/python -m tests.cluster build stores
 	@SENSEI_TEST_STORES=1 $(BIN)/python -m pytest -q tests/images
-	@SENSEI_TEST_STORES=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q -k 'registry-3 or engine-current' tests/registry tests/bundle
+	@SENSEI_TEST_STORES=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q -k 'registry-3 or engine-current or crane or oras' tests/registry tests/bundle
 
 test-node: $(BIN)/.ready-dev
 	@SENSEI_TEST_NODE=1 $(BIN)/python -m tests.node test

@@ -1,7 +1,7 @@
 """The real cluster by hand.
 
 python -m tests.cluster build           build what is not there yet
-python -m tests.cluster build stores    build the stores of tests/images, registry 3 and a current Docker engine
+python -m tests.cluster build stores    build the stores of tests/images, registry 3, a current Docker engine, crane and oras
 python -m tests.cluster try             start each Kubernetes once, say what it is
 python -m tests.cluster up [oldest]     keep one running: an administrator, and an operator with a namespace
 """

@@ -46,14 +46,16 @@ PROGRAMS = {
     "weaviate": (Program("weaviate-server", "github.com/weaviate/weaviate/cmd/weaviate-server"),),
     "registry": (Program("registry", "github.com/distribution/distribution/v3/cmd/registry"),),
     "dockerd": (Program("dockerd", "github.com/moby/moby/v2/cmd/dockerd"),),
+    "crane": (Program("crane", "github.com/google/go-containerregistry/cmd/crane"),),
+    "oras": (Program("oras", "oras.land/oras/cmd/oras"),),
 }
 """By module: what is built from it. etcd serves every Kubernetes."""
-CLUSTER, STORES = ("newest", "oldest", "helm"), ("minio", "weaviate", "registry", "dockerd")
+CLUSTER, STORES = ("newest", "oldest", "helm"), ("minio", "weaviate", "registry", "dockerd", "crane", "oras")
 NODE = ("newest", "oldest", "node", "coredns", "minio", "weaviate")
 """Modules that belong together."""
 _MAIN = {"helm": "helm.sh/helm/v4", "minio": "github.com/minio/minio", "weaviate": "github.com/weaviate/weaviate",
          "coredns": "github.com/coredns/coredns", "registry": "github.com/distribution/distribution/v3",
-         "dockerd": "github.com/moby/moby/v2"}  # fmt: skip
+         "dockerd": "github.com/moby/moby/v2", "crane": "github.com/google/go-containerregistry", "oras": "oras.land/oras"}  # fmt: skip
 
 
 class CannotBuild(Exception):
