@@ -40,7 +40,7 @@ from sensei_tui.bundle.inventory import Inventory
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Document, encoded, index_of
 from sensei_tui.bundle.pool import Blob, Pool, checked, reachable
 
-SCRIPT, LIST, README = "load-images.sh", "images.list", "README.txt"
+SCRIPT, NODE_SCRIPT, LIST, README = "load-images.sh", "load-containerd.sh", "images.list", "README.txt"
 IMAGES = "images.json"
 """The layout's index with images alone: containerd takes everything with a name for one."""
 SHAPES: Mapping[str, Shape] = {"tar.gz": Gzip(), "tar": Plain()}
@@ -94,6 +94,7 @@ def add_files(build: Build, charts: Mapping[str, bytes]) -> None:
         SUMS: b"",
         README: _packaged(README),
         SCRIPT: _packaged(SCRIPT),
+        NODE_SCRIPT: _packaged(NODE_SCRIPT),
         LIST: upload_list(build.pool, build.contents).encode(),
         "oci-layout": b'{"imageLayoutVersion": "1.0.0"}\n',
         "index.json": index_of(

@@ -9,8 +9,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from sensei_tui.bundle.archive import File
-from sensei_tui.bundle.contents import read_contents
 from tests.bundle.test_load import complete
 from tests.bundle.test_script import (
     SHELL,
@@ -30,9 +28,7 @@ from tests.registry.real import PASSWORD, USER, Real, login, needs_htpasswd
 WATCHED = """#!/bin/sh
 # Writes down what everybody could see of it, and the login's file with its mode; then is what it is called.
 printf '%s\\n' "$*" >>{seen}
-for word; do
-    case $word in */logins.json) ls -l "$word" | cut -c1-10 >{kept} && cat "$word" >>{kept} ;; esac
-done
+ls -l "$DOCKER_CONFIG/config.json" | cut -c1-10 >{kept} && cat "$REGISTRY_AUTH_FILE" >>{kept}
 {then}
 """
 
@@ -113,17 +109,3 @@ def test_skopeo_has_no_password_that_others_see(packed: Path, directory: Path, s
         assert complete(packed, registry)
     assert PASSWORD not in (tmp_path / "seen").read_text()
     assert kept_login(tmp_path, str(secured.place))
-
-
-def test_oras_has_no_password_that_others_see(packed: Path, directory: Path, tmp_path: Path) -> None:  # noqa: F811
-    done = script(
-        directory, "--tool", "oras", "--registry", "r.lan/site", "--user", USER, **watched(tmp_path, "oras", "")
-    )
-    assert done.returncode == 0, done.stderr
-    seen = (tmp_path / "seen").read_text()
-    assert "--to-registry-config" in seen
-    # oras takes no name with a slash out of a layout.
-    item = read_contents(File(packed)).items[0]
-    assert f"--recursive --from-oci-layout .@{item.digest} r.lan/site/sensei/api:1.0.0 " in seen
-    assert PASSWORD not in seen
-    assert kept_login(tmp_path, "r.lan")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Loads the images of this unpacked bundle into a registry. Needs a POSIX shell and one of: curl, skopeo, oras;
-# without a registry: ctr on every node; last of all docker, podman or nerdctl, which change the images' digests.
+# Loads the images of this unpacked bundle into a registry. Needs a POSIX shell and one of: curl, skopeo, crane, oras;
+# without a registry: ctr on every node; last of all podman, nerdctl or docker, which change the images' digests.
 # What the registry has already is not sent again: after a break, run it again.
 set -u
 here=$PWD
@@ -9,14 +9,15 @@ cd "$(dirname "$0")" || exit 2
 usage() {
     cat <<'EOF'
 ./load-images.sh --registry HOST[:PORT][/PREFIX] [options]
-./load-images.sh --containerd            into this node's containerd, without a registry
+./load-images.sh --containerd            into this node's containerd, without a registry: where CONTAINERD_ADDRESS
+                                         and CONTAINERD_NAMESPACE say, or into k8s.io, where a kubelet looks
 
   --registry R     where to; also SENSEI_REGISTRY, or what an earlier call was told
   --ca FILE        certificate of the authority that signed the registry's
   --plain-http     the registry has no TLS
   --user NAME      login; the password is asked for, or taken from REGISTRY_PASSWORD
   --trust FILE     allowed_signers of ssh-keygen: the bundle must be signed by one of these keys
-  --tool NAME      curl, skopeo, oras, docker, podman or nerdctl; the first of them that is there
+  --tool NAME      curl, skopeo, crane, oras, podman, nerdctl or docker; the first of them that is there
   --skip-sums      do not read every file to compare its checksum (the registry compares images anyway)
 
 Exit status: 0 done, 1 the bundle is not what it should be, 2 wrong use, 3 the registry or a tool failed.
@@ -24,11 +25,9 @@ EOF
 }
 
 say() { printf '%s\n' "$*"; }
-fail() {
-    code=$1
-    shift
-    printf 'load-images.sh: %s\n' "$*" >&2
-    exit "$code"
+fail() { # EXIT CODE, WHY
+    printf 'load-images.sh: %s\n' "$2" >&2
+    exit "$1"
 }
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -71,11 +70,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 
 # Is it what it should be?
-
-sha256() {
-    if has sha256sum; then sha256sum "$@"; else shasum -a 256 "$@"; fi
-}
-
+sha256() { if has sha256sum; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 signature() {
     if [ ! -r SIGNED ] || [ ! -r SIGNED.sig ]; then
         [ -z "$trust" ] || fail 1 'the bundle is not signed'
@@ -100,7 +95,6 @@ signature() {
 }
 
 # A bundle on several volumes has large blobs in segments: all volumes are unpacked into this directory.
-
 joined() { # HEX SIZE
     [ ! -e "blobs/sha256/$1" ] && [ -e "blobs/sha256/$1.seg0001" ] || return 0
     say "joining the segments of blob $1 ..."
@@ -111,13 +105,11 @@ joined() { # HEX SIZE
     }
     mv "blobs/sha256/$1.part" "blobs/sha256/$1" && rm -f "blobs/sha256/$1".seg????
 }
-
 compare() { # reads lines of SHA256SUMS
     bad=$(sha256 -c - 2>/dev/null | grep -v ': OK$')
     [ -z "$bad" ] || fail 1 "the bundle is damaged, copy it again:
 $bad"
 }
-
 absent() { # numbers of the volumes that are not here; a blob that was joined is
     while read -r number name; do
         [ -e "$name" ] || [ -e "${name%.seg????}" ] || say "$number"
@@ -143,57 +135,48 @@ if [ "$sums" = yes ]; then
 fi
 
 # Where an image goes: its name without the host, behind the registry's prefix.
-
 kinds='$1 == "image" { name[++n] = $2; kind[n] = "image" } $1 == "kind" { kind[n] = $2 }
-    $1 == "manifest" { root[n] = $2 } END { for (i = 1; i <= n; i++) print kind[i], name[i], root[i] }'
+    $1 == "manifest" { root[n] = $2 } $1 == "about" { about[n] = about[n] " " $2 }
+    END { for (i = 1; i <= n; i++) print kind[i], name[i], root[i] about[i] }'
 awk "$kinds" images.list >"$work/names"
+lacks=''
+! grep -q '"since": "[^"]' bundle.json ||
+    lacks='; this bundle leaves out what the one before it had: load that first. What other images have, curl alone takes over'
 images=$(grep -c . "$work/names") others=$(grep -vc '^image ' "$work/names")
 
-# Container engines take images alone, and everything that they are given for one.
-
+# Container engines take images alone, and everything that they are given for one; they name none by a digest.
 engine_alone() {
-    grep '^image ' "$work/names" >"$work/alone" && mv "$work/alone" "$work/names"
+    sed -n '/^image /{s/@[^ ]*//;p;}' "$work/names" >"$work/alone" && mv "$work/alone" "$work/names"
     images=$((images - others))
-    [ "$others" = 0 ] || say "$others charts and artifacts are no images: they need a registry, and curl, skopeo or oras"
+    [ "$others" = 0 ] || say "$others charts and artifacts are no images: they need a registry, and curl, skopeo, crane or oras"
 }
 
-images_tar() { # FILE...: of those in $work/tar, with the blobs of images
-    ln -s "$PWD/blobs" "$work/tar/blobs"
+
+images_files() { # in $work/tar, and in $work/files the blobs of images
+    mkdir "$work/tar" && ln -s "$PWD/blobs" "$work/tar/blobs"
     awk '$1 == "image" { yes = 1 } $1 == "kind" { yes = 0 } yes && /^(blob|manifest) / { print "blobs/sha256/" $2 }' images.list |
         sort -u | while read -r file; do [ ! -e "$file" ] || say "$file"; done >"$work/files"
-    (cd "$work/tar" && tar -cf - -T "$work/files" "$@")
 }
+images_tar() { (cd "$work/tar" && tar -cf - -T "$work/files" "$@"); }
 
-for name in curl skopeo oras docker podman nerdctl; do
+[ "$into" = registry ] || { . ./load-containerd.sh && exit 0; }
+
+for name in curl skopeo crane oras podman nerdctl docker; do
     [ -n "$tool" ] || ! has "$name" || tool=$name
 done
-
-if [ "$into" = containerd ]; then
-    has ctr || fail 3 'ctr is not here: run this on a node with containerd'
-    engine_alone
-    say "$images images into this node's containerd; do it on every node"
-    mkdir "$work/tar" && cp oci-layout "$work/tar" && cp images.json "$work/tar/index.json"
-    images_tar oci-layout index.json | ctr -n k8s.io images import - || fail 3 'ctr could not import them'
-    exit 0
-fi
-
 password=${REGISTRY_PASSWORD:-}
 if [ -n "$user" ] && [ -z "$password" ]; then
     printf 'Password of %s at %s: ' "$user" "$registry" >&2
     stty -echo 2>/dev/null
     read -r password
-    stty echo 2>/dev/null
-    echo >&2
+    stty echo 2>/dev/null && echo >&2
 fi
 
 # curl: a request for what is there, an upload for what is not.
-
 config=$work/curl
-: >"$config"
-chmod 600 "$config"
+(umask 077 && : >"$config")
 {
-    say 'silent'
-    say 'show-error'
+    printf 'silent\nshow-error\n'
     [ -z "$ca" ] || say "cacert = \"$ca\""
     [ -z "$user" ] || say "user = \"$(printf '%s:%s' "$user" "$password" | sed 's/[\\"]/\\&/g')\""
 } >>"$config"
@@ -209,11 +192,9 @@ ask() { # METHOD URL, then options of curl; prints the status, headers lie in $w
     [ -z "$token" ] || set -- --oauth2-bearer "$token" "$@"
     curl --config "$config" --dump-header "$work/head" --output "$work/body" --write-out '%{http_code}' "$@" "$url"
 }
-
 header() { # NAME: the last value of that header
     tr -d '\r' <"$work/head" | awk -v name="$1:" 'tolower($1) == name { sub(/^[^:]*: */, ""); print }' | tail -n 1
 }
-
 login() { # REPOSITORY: a token, where the registry wants one
     token=''
     status=$(ask GET "$scheme://$host/v2/") || unreached $?
@@ -231,19 +212,17 @@ login() { # REPOSITORY: a token, where the registry wants one
     *) [ -n "$user" ] || fail 3 "$host wants a login: --user NAME" ;;
     esac
 }
-
 unreached() { # EXIT CODE of curl, whose own words stand above
     case $1 in
     6) why='nobody knows that name here' ;;
     7) why='nothing listens there: compare the port; a firewall may be between' ;;
-    35 | 56) why='it may have no TLS: --plain-http' ;;
+    35 | 56) why="it may have no TLS: --plain-http${ca:+; or $ca is of another authority than its certificate}" ;;
     60) why="${ca:-the system} does not vouch for its certificate: --ca FILE of the authority that signed it" ;;
-    77) why="${ca:-the file of the system'"'"'s authorities} has no certificate in PEM" ;;
+    77) why="${ca:-what the system trusts} has no certificate in PEM" ;;
     *) why="curl failed with $1" ;;
     esac
     fail 3 "no answer from $host: $why"
 }
-
 upload() { # REPOSITORY HEX SIZE
     blob=sha256:$2
     at=$scheme://$host/v2/$1/blobs
@@ -258,7 +237,6 @@ upload() { # REPOSITORY HEX SIZE
     status=$(ask PUT "$to" --header 'Content-Type: application/octet-stream' --header 'Expect:' --upload-file "blobs/sha256/$2")
     [ "$status" = 201 ] || refused "$1" "$status"
 }
-
 taken_over() { # HEX: from another image that has it there already
     others='$1 == "image" { name = $2 } $1 == "blob" && $2 == hex { print name } $1 == "left" && $2 == hex { print $3 }'
     for other in $(awk -v hex="$1" "$others" images.list); do
@@ -267,7 +245,6 @@ taken_over() { # HEX: from another image that has it there already
     done
     return 1
 }
-
 refused() { # REPOSITORY STATUS
     why=$(tr -d '[:cntrl:]' <"$work/body" | cut -c1-300)
     case $2$why in
@@ -278,7 +255,6 @@ refused() { # REPOSITORY STATUS
     *) fail 3 "$host refused to write to $1 (HTTP $2) $why" ;;
     esac
 }
-
 by_curl() {
     : >"$work/held"
     number=0 name='' repository='' manifest='' kind='' kept=''
@@ -308,12 +284,10 @@ by_curl() {
     done <images.list
     named
 }
-
 store() { # FILE MEDIATYPE REFERENCE: a manifest
     status=$(ask PUT "$scheme://$host/v2/$repository/manifests/$3" --header "Content-Type: $2" --data-binary "@$1")
     [ "$status" = 201 ] || refused "$repository" "$status"
 }
-
 list() { # HEX: where a registry keeps no list of what is about an image, clients keep one under a tag
     index=application/vnd.oci.image.index.v1+json
     if [ "$(ask GET "$scheme://$host/v2/$repository/manifests/sha256-$1" --header "Accept: $index")" = 200 ]; then
@@ -324,12 +298,10 @@ list() { # HEX: where a registry keeps no list of what is about an image, client
         store "referrers/$1.json" "$index" "sha256-$1"
     fi
 }
-
 named() { # the image's name comes last: whoever finds it finds all of it
     [ -z "$manifest" ] || case $version in sha256:*) ;; *) store "blobs/sha256/$manifest" "$kind" "$version" ;; esac
     manifest=''
 }
-
 place() { # name -> repository and version
     rest=${name%%@*} version=''
     [ "$rest" = "$name" ] || version=${name#*@}
@@ -339,57 +311,85 @@ place() { # name -> repository and version
 }
 
 # The others read the same directory.
-
 by_tool() { # FUNCTION
+    logins
     number=0
-    while read -r _ name root; do
+    while read -r _ name root abouts; do
         number=$((number + 1))
         place
         to=$host/$repository:$version
         case $version in sha256:*) to=$host/$repository@$version ;; esac
         say "[$number/$images] $to"
-        "$1" "$name" "$to" "$root" </dev/null || fail 3 "$tool could not load $name"
+        "$1" "$name" "$to" "$root" "$abouts" </dev/null || fail 3 "$tool could not load $name$lacks"
     done <"$work/names"
 }
-
-logins() { # a file for the login: what is on a command line is seen by all of this machine
+logins() { # what is on a command line is seen by all of this machine: a login lies in a file, a certificate where they look for it
+    mkdir -p "$work/ca/$host"
+    [ -z "$ca" ] || cp "$ca" "$work/ca/$host/ca.crt"
     [ -n "$user" ] || return 0
     auth=$(printf %s "$user:$password" | base64 | tr -d '\n')
-    (umask 077 && say "{\"auths\": {\"$host\": {\"auth\": \"$auth\"}}}" >"$work/logins.json")
+    (umask 077 && say "{\"auths\": {\"$host\": {\"auth\": \"$auth\"}}}" >"$work/config.json")
+    export DOCKER_CONFIG="$work" REGISTRY_AUTH_FILE="$work/config.json"
 }
 with_skopeo() {
     set -- copy --all "oci:.:$1" "docker://$2"
-    [ -z "$user" ] || set -- "$@" --dest-authfile "$work/logins.json"
     [ "$scheme" = https ] || set -- "$@" --dest-tls-verify=false
-    [ -z "$ca" ] || { mkdir -p "$work/ca" && cp "$ca" "$work/ca/ca.crt" && set -- "$@" --dest-cert-dir "$work/ca"; }
+    [ -z "$ca" ] || set -- "$@" --dest-cert-dir "$work/ca/$host"
     skopeo "$@"
 }
 with_oras() {
     set -- cp --recursive --from-oci-layout ".@sha256:$3" "$2"
     [ "$scheme" = https ] || set -- "$@" --to-plain-http
     [ -z "$ca" ] || set -- "$@" --to-ca-file "$ca"
-    [ -z "$user" ] || set -- "$@" --to-registry-config "$work/logins.json"
     oras "$@"
 }
-with_engine() { "$tool" tag "$1" "$2" && "$tool" push "$2"; }
+with_crane() { # what is about an image, once that is there; its name comes last
+    [ -z "$4" ] || for hex in $3 $4; do crane_push "$hex" "$host/$repository@sha256:$hex" || return; done
+    crane_push "$3" "$2"
+}
+crane_push() { # HEX TO: it takes layouts with one root, so each has one of its own, with the same blobs
+    mkdir -p "$work/one" && cp oci-layout "$work/one" && ln -sfn "$PWD/blobs" "$work/one/blobs"
+    kind=$(awk -v hex="$1" '/^(manifest|about) / && $2 == hex { print $3; exit }' images.list)
+    one="\"mediaType\": \"$kind\", \"digest\": \"sha256:$1\", \"size\": $(wc -c <"blobs/sha256/$1")"
+    say "{\"schemaVersion\": 2, \"manifests\": [{$one}]}" >"$work/one/index.json"
+    set -- push "$work/one" "$2"
+    [ "$scheme" = https ] || set -- "$@" --insecure
+    SSL_CERT_FILE=${ca:-${SSL_CERT_FILE:-}} crane "$@"
+}
+with_engine() {
+    "$tool" tag "$1" "$2" || return
+    set -- push "$2"
+    case $tool$scheme in
+    podmanhttp) set -- "$@" --tls-verify=false ;;
+    nerdctlhttp) set -- "$@" --insecure-registry ;;
+    podmanhttps) [ -z "$ca" ] || set -- "$@" --cert-dir "$work/ca/$host" ;;
+    nerdctlhttps) [ -z "$ca" ] || set -- "$@" --hosts-dir "$work/ca" ;;
+    esac
+    "$tool" "$@"
+}
 
 case $tool in
 curl) by_curl ;;
-skopeo | oras) logins && by_tool "with_$tool" ;;
-docker | podman | nerdctl)
+skopeo | crane | oras) by_tool "with_$tool" ;;
+podman | nerdctl | docker)
     say "WARNING: $tool changes the digests of images: values that name a digest, and signatures, will not fit."
-    say 'WARNING: curl or skopeo would not; install one of them if you can.'
+    say 'WARNING: curl, skopeo, crane or oras would not; install one of them if you can.'
+    case $tool$scheme$ca in
+    dockerhttp | dockerhttp/* | dockerhttps/*) say "Docker's engine knows $host by its own settings alone: /etc/docker/certs.d/$host/ca.crt, or insecure-registries" ;;
+    esac
+    unnamed=$(awk '$1 == "image" && $2 ~ /@/ && $2 !~ /:[^\/]*@/ { print $2 }' "$work/names")
+    [ -z "$unnamed" ] || fail 3 "$tool can't have images that are named by their digest alone: $unnamed"
     engine_alone
-    mkdir "$work/tar" && cp manifest.json "$work/tar"
-    images_tar manifest.json | "$tool" load || fail 3 "$tool could not read the images"
+    images_files && cp manifest.json "$work/tar"
+    images_tar manifest.json | "$tool" load || fail 3 "$tool could not read the images$lacks"
     by_tool with_engine
     ;;
-'') fail 3 'none of curl, skopeo, oras, docker, podman, nerdctl is here' ;;
+'') fail 3 'none of curl, skopeo, crane, oras, podman, nerdctl, docker is here; without a registry: --containerd, on every node' ;;
 *) fail 2 "unknown tool: $tool" ;;
 esac
 about=$(grep -c '^about ' images.list)
-case $tool in curl | oras) about=0 ;; esac
-[ "$about" = 0 ] || say "$about signatures and SBOMs stay behind: $tool takes none along; curl and oras do"
+case $tool in curl | crane | oras) about=0 ;; esac
+[ "$about" = 0 ] || say "$about signatures and SBOMs stay behind: $tool takes none along; curl, crane and oras do"
 # On a medium that can only be read it is named again.
 { printf '%s\n' "$registry" >.registry; } 2>/dev/null
 say "$images images are in $registry. Set global.imageRegistry to it in the values."
