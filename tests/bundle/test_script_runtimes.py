@@ -155,6 +155,16 @@ def test_podman_pushes_the_images_alone(tmp_path: Path, podman: dict[str, str], 
     assert len(there(real)) == len(NAMES)
 
 
+@pytest.mark.skipif(shutil.which("nerdctl") is None, reason="nerdctl is not installed")
+def test_nerdctl_pushes_the_images_alone(tmp_path: Path, node: str, real: Real) -> None:  # noqa: F811
+    options = ["--tool", "nerdctl", "--plain-http", "--registry", f"127.0.0.1:{real.port}/site"]
+    done = script(unpacked(bundle(tmp_path), tmp_path / "out"), *options, CONTAINERD_ADDRESS=node)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING: nerdctl changes the digests" in done.stdout
+    assert NO_IMAGES in done.stdout
+    assert len(there(real)) == len(NAMES)
+
+
 @needs_htpasswd
 def test_podman_has_the_authority_and_the_login(tmp_path: Path, podman: dict[str, str]) -> None:
     if PROGRAM is None:

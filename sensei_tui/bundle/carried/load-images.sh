@@ -150,14 +150,14 @@ engine_alone() {
     images=$((images - others))
     [ "$others" = 0 ] || say "$others charts and artifacts are no images: they need a registry, and curl, skopeo, crane or oras"
 }
-
-
-images_files() { # in $work/tar, and in $work/files the blobs of images
-    mkdir "$work/tar" && ln -s "$PWD/blobs" "$work/tar/blobs"
+images_files() { # links in $work/tar, and in $work/files the blobs of images; busybox's tar takes no list of names
+    mkdir -p "$work/tar/blobs/sha256"
     awk '$1 == "image" { yes = 1 } $1 == "kind" { yes = 0 } yes && /^(blob|manifest) / { print "blobs/sha256/" $2 }' images.list |
-        sort -u | while read -r file; do [ ! -e "$file" ] || say "$file"; done >"$work/files"
+        sort -u | while read -r file; do
+        [ ! -e "$file" ] || { ln -s "$PWD/$file" "$work/tar/$file" && say "$file"; }
+    done >"$work/files"
 }
-images_tar() { (cd "$work/tar" && tar -cf - -T "$work/files" "$@"); }
+images_tar() { (cd "$work/tar" && tar -chf - "$@" blobs); }
 
 [ "$into" = registry ] || { . ./load-containerd.sh && exit 0; }
 
@@ -375,7 +375,9 @@ podman | nerdctl | docker)
     say "WARNING: $tool changes the digests of images: values that name a digest, and signatures, will not fit."
     say 'WARNING: curl, skopeo, crane or oras would not; install one of them if you can.'
     case $tool$scheme$ca in
-    dockerhttp | dockerhttp/* | dockerhttps/*) say "Docker's engine knows $host by its own settings alone: /etc/docker/certs.d/$host/ca.crt, or insecure-registries" ;;
+    dockerhttp | dockerhttp/* | dockerhttps/*)
+        say "Docker's engine knows $host by its own settings alone: /etc/docker/certs.d/$host/ca.crt, or insecure-registries"
+        ;;
     esac
     unnamed=$(awk '$1 == "image" && $2 ~ /@/ && $2 !~ /:[^\/]*@/ { print $2 }' "$work/names")
     [ -z "$unnamed" ] || fail 3 "$tool can't have images that are named by their digest alone: $unnamed"
