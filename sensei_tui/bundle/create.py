@@ -218,6 +218,7 @@ def check_output(output: Path) -> None:
         remedy = f"Name a file in it, for example {output / 'sensei-bundle.tar.gz'}."
         raise UsageError("The bundle can't be written.", where=str(output), why="it is a directory", remedy=remedy)
     _check_replaced(output)
+    _check_replaced(_part(output))
     try:
         # What the permissions say is not all: the disk may be read-only.
         with TemporaryFile(dir=output.parent):
@@ -227,6 +228,11 @@ def check_output(output: Path) -> None:
             "No file can be written in the directory.", where=str(output.parent), why=error.strerror or "",
             remedy="Make the directory, or name one that you may write to (--output FILE).",
         ) from None  # fmt: skip
+
+
+def _part(output: Path) -> Path:
+    """What it is called until it is whole."""
+    return output.with_name(f"{output.name}.part")
 
 
 def _check_replaced(output: Path) -> None:
@@ -259,8 +265,9 @@ def write_bundle(build: Build, output: Path, shape: Shape, on_progress: Progress
     Raises DiskFull, UsageError where another file is there, BadBundle where a source's blob is not what its digest
     says, SenseiError, OSError.
     """
+    part, total = _part(output), file_size(build, shape)
     _check_replaced(output)
-    part, total = output.with_name(f"{output.name}.part"), file_size(build, shape)
+    _check_replaced(part)
     done = _begun(build, part, shape)
     check_room(part, total - allocated(part))
     try:

@@ -118,6 +118,8 @@ class Loader:
         self.tally = Tally()
         self.whole: list[Target] = []
         """What is in the registry, once `run` has returned."""
+        self.named: list[Target] = []
+        """What of it got its name, or parts of it, by this call; the rest was there, name and blobs."""
         self.stop = Event()
         self._lock = Lock()
         self._moved = clock.monotonic()
@@ -163,7 +165,8 @@ class Loader:
             self._check()
             if self._is_whole(target):
                 self._manifests(target)
-        self.whole = [target for target in targets if target not in missing or self._is_whole(target)]
+        self.named = [target for target in missing if self._is_whole(target)]
+        self.whole = [target for target in targets if target not in missing or target in self.named]
         return self.tally
 
     def _is_whole(self, target: Target) -> bool:

@@ -16,7 +16,7 @@ from sensei_tui.cli.output import emit, note
 
 if TYPE_CHECKING:
     from sensei_tui.bundle.archive import Archive
-    from sensei_tui.bundle.load import Tally, Target
+    from sensei_tui.bundle.load import Loader, Tally
     from sensei_tui.bundle.oci import Document
     from sensei_tui.bundle.opened import Bundle
     from sensei_tui.registry.client import Registry
@@ -127,17 +127,18 @@ def _direct(
     began = time.monotonic()
     with Registry(Place.parse(place), ca=ca, plain=plain_http, credentials=Keyring()) as registry:
         registry.ping()
-        tally, targets, lacks = _load(bundle, registry)
-        _prove(targets, bundle.documents, registry, reread=reread)
+        loader = _load(bundle, registry)
+        tally = loader.tally
+        _prove(loader, bundle.documents, registry, reread=reread)
     seconds = time.monotonic() - began
     answer = {"registry": place, "images": tally.images, "imagesThere": tally.images_there, "sentBytes": tally.sent,
               "thereBytes": tally.there, "seconds": round(seconds, 1), "reread": reread}  # fmt: skip
-    _keep_rest(bundle.archive, lacks, len(targets), tally.images)
+    _keep_rest(bundle.archive, loader.lacking, len(loader.whole), tally.images)
     emit(answer, _told(tally, place, seconds, reread), output)
 
 
-def _load(bundle: Bundle, registry: Registry) -> tuple[Tally, list[Target], set[str]]:
-    """What was done, what is there now, and which blobs of missing volumes are not."""
+def _load(bundle: Bundle, registry: Registry) -> Loader:
+    """One that has run."""
     from sensei_tui.bundle.load import Loader, need
     from sensei_tui.cli.meter import Meter
 
@@ -147,7 +148,8 @@ def _load(bundle: Bundle, registry: Registry) -> tuple[Tally, list[Target], set[
         bundle.archive, bundle.contents, bundle.documents, registry, told, on_need=lambda tally: note(need(tally))
     )
     try:
-        return loader.run(), loader.whole, loader.lacking
+        loader.run()
+        return loader
     finally:
         loader.stop.set()
         meter.end()
@@ -166,20 +168,20 @@ def _keep_rest(archive: Archive, lacks: set[str], done: int, images: int) -> Non
         meter.end()
 
 
-def _prove(targets: list[Target], documents: dict[str, Document], registry: Registry, *, reread: bool) -> None:
-    """Every name is there with the bundle's content. Raises Incomplete, Lied."""
+def _prove(loader: Loader, documents: dict[str, Document], registry: Registry, *, reread: bool) -> None:
+    """Every name is there with the bundle's content; what had it before was asked for. Raises Incomplete, Lied."""
     from sensei_tui.bundle.load import Incomplete, absent
     from sensei_tui.bundle.load import reread as read_back
     from sensei_tui.cli.meter import Meter
 
-    missing = list(absent(targets, registry))
+    missing = list(absent(loader.named, registry))
     if missing:
         raise Incomplete("The registry does not have everything.", where=str(registry.place), why="; ".join(missing))
     if reread:
         note("reading everything back ...")
-        meter = Meter("reread", sum({target.item.digest: target.item.size for target in targets}.values()))
+        meter = Meter("reread", sum({target.item.digest: target.item.size for target in loader.whole}.values()))
         try:
-            read_back(targets, documents, registry, meter.add)
+            read_back(loader.whole, documents, registry, meter.add)
         finally:
             meter.end()
 

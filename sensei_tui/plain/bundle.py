@@ -21,7 +21,7 @@ class BundlePage(Page):
     STATE_FIRST = False
     WORDS = {
         "load": "plan to load it into the registry", "verify": "read every byte and compare it",
-        "use": "use another bundle", "registry": "name the registry",
+        "use": "use a bundle", "registry": "name the registry",
     }  # fmt: skip
 
     def update(self) -> None:

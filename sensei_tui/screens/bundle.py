@@ -39,7 +39,7 @@ class BundleScreen(FilterMixin, SenseiScreen):
         Binding("enter", "detail", "detail", id="bundle.detail"),
         Binding("l", "load", "load", id="bundle.load"),
         Binding("v", "verify", "verify", id="bundle.verify"),
-        Binding("u", "use", "use another", id="bundle.use"),
+        Binding("u", "use", "use a bundle", id="bundle.use"),
         Binding("g", "registry", "registry", id="bundle.registry"),
         Binding("slash", "filter", "filter", id="filter", show=False),
     ]
@@ -85,7 +85,7 @@ class BundleScreen(FilterMixin, SenseiScreen):
             self.background(self.session.verify_bundle, group="verify")
 
     def action_use(self) -> None:
-        """Name another bundle."""
+        """Name one, or another."""
         value = self.session.bundle.path if self.session.bundle else ""
         self.app.push_screen(Ask(USE, value=value, hint=USE_HINT, check=path_problem), self._look)
 
@@ -181,10 +181,10 @@ def item_lines(item: Item, width: int) -> list[Line]:
 
 
 def applies(view: BundleView | None, action: str) -> bool:
-    """What can't be read is not verified, and what a run would refuse is not loaded."""
+    """What can't be read is not verified and has nothing to look at; what a run would refuse is not loaded."""
     if action == "load":
         return view is not None and view.usable
-    return action != "verify" or (view is not None and view.contents is not None)
+    return action not in ("verify", "detail") or (view is not None and view.contents is not None)
 
 
 def sentences(found: Candidate) -> list[str]:

@@ -109,11 +109,13 @@ def test_what_is_kept_of_a_broken_try_is_told(tmp_path: Path) -> None:
     assert f"is kept in {tmp_path}/bundle.tar.gz.part" in caught.value.remedy
 
 
-def test_what_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "bundle.tar.gz").write_text("names")
-    with pytest.raises(UsageError, match="no bundle is not replaced"):
+@pytest.mark.parametrize("name", ["bundle.tar.gz", "bundle.tar.gz.part"])
+def test_what_is_no_bundle_is_not_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("names")
+    with pytest.raises(UsageError, match="no bundle is not replaced") as caught:
         bundle(tmp_path)
-    assert (tmp_path / "bundle.tar.gz").read_text() == "names"
+    assert caught.value.where == str(tmp_path / name)
+    assert (tmp_path / name).read_text() == "names"
 
 
 def test_a_source_that_is_shorter_or_longer_than_it_says(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_a_source_that_is_shorter_or_longer_than_it_says(tmp_path: Path) -> None
 
 
 @FORMS
-@pytest.mark.parametrize("at", [0, 1, 600, 2_000, 5_000, 30_000, 200_000, 300_000])
+@pytest.mark.parametrize("at", [0, 600, 2_000, 5_000, 30_000, 200_000, 300_000])
 def test_what_was_begun_is_gone_on_with_from_any_length(tmp_path: Path, form: str, at: int) -> None:
     made = built(tmp_path)
     write_bundle(made, tmp_path / "whole", SHAPES[form])
@@ -150,7 +152,7 @@ def test_what_was_begun_of_another_bundle_is_not_kept(tmp_path: Path, form: str)
     (tmp_path / "b.part").write_bytes(content[:-100_000])
     write_bundle(made, tmp_path / "b", SHAPES[form])
     assert sha(tmp_path / "b") == sha(tmp_path / "other") != sha(tmp_path / "whole")
-    (tmp_path / "b.part").write_bytes(os.urandom(400_000))
+    (tmp_path / "b.part").write_bytes(content[:2_000] + os.urandom(400_000))
     write_bundle(made, tmp_path / "b", SHAPES[form])
     assert sha(tmp_path / "b") == sha(tmp_path / "other")
 
