@@ -21,9 +21,6 @@ EARLY: Final = 64 << 20
 """Bytes after which the kernel is told to write: what is left for the end then takes no second."""
 AT_ONCE: Final = 4 << 20
 """Bytes that a disk gets at once."""
-AHEAD: Final = 4 << 20
-"""Bytes that a disk is asked for before they are needed; by itself the kernel looks 128 KiB ahead, and of a file that
-several threads read it follows one."""
 _BUFFERS: Final = 3
 """One is filled, one is written, and one waits: neither side stands still."""
 _PAGE: Final = mmap.PAGESIZE
@@ -97,12 +94,6 @@ def into(file: int) -> Out:
                 left[0] = memoryview(left[0])[done:]
 
     return write
-
-
-def ask_ahead(file: int, at: int, step: int) -> None:
-    """Have the disk read on, for whoever reads `step` bytes at a time and is at this place."""
-    if at % AHEAD < step:
-        os.posix_fadvise(file, at, 2 * AHEAD, os.POSIX_FADV_WILLNEED)
 
 
 class Output:

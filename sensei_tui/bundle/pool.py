@@ -11,7 +11,6 @@ from itertools import cycle
 from pathlib import Path
 from typing import Protocol
 
-from sensei_tui.bundle.disk import ask_ahead
 from sensei_tui.bundle.errors import BadBundle, NoBundle
 from sensei_tui.bundle.oci import Descriptor, Document, digest_of
 from sensei_tui.bundle.stored import AT_ONCE, BLOCK
@@ -92,7 +91,6 @@ def file_reader(path: Path, first: int = 0, size: int | None = None) -> Reader:
         try:
             with path.open("rb") as file:
                 while left:
-                    ask_ahead(file.fileno(), at, READ)
                     buffer = next(buffers)
                     got = os.preadv(file.fileno(), [memoryview(buffer)[:left]], at)
                     if not got:

@@ -14,7 +14,7 @@ from typing import Final
 # As zlib's, at ten times its speed: zlib's would take half as long as SHA-256.
 from isal.isal_zlib import crc32
 
-from sensei_tui.bundle.disk import Out, ask_ahead
+from sensei_tui.bundle.disk import Out
 
 BLOCK: Final = 65535
 """Bytes in a stored block: the most that its 16-bit length can say."""
@@ -50,10 +50,10 @@ def written(out: Out, size: int, content: Iterable[memoryview]) -> int:
     """Write one member of exactly `size` bytes. Returns its bytes. Raises OSError, ValueError."""
     out([HEAD])
     left, check = size, 0
-    for group in _groups(content, size):
+    for run in _runs(content, size):
+        check = crc32(run, check)
         parts: list[bytes | memoryview] = []
-        for block in group:
-            check = crc32(block, check)
+        for block in (run[at : at + BLOCK] for at in range(0, len(run) or 1, BLOCK)):
             left -= len(block)
             parts += [_FULL if len(block) == BLOCK and left else _frame(len(block), not left), block]
         out(parts)
@@ -67,10 +67,10 @@ def _tail(check: int, size: int) -> bytes:
     return check.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def _groups(content: Iterable[memoryview], size: int) -> Iterator[list[memoryview]]:
-    """Whole blocks of what comes in pieces of any size; an empty block where there is nothing."""
+def _runs(content: Iterable[memoryview], size: int) -> Iterator[memoryview]:
+    """Whole blocks, as many as come together, of what comes in pieces of any size; nothing at all is one as well."""
     if not size:
-        yield [memoryview(b"")]
+        yield memoryview(b"")
         return
     carry = bytearray()
     for piece in content:
@@ -81,15 +81,14 @@ def _groups(content: Iterable[memoryview], size: int) -> Iterator[list[memoryvie
             view = view[wanted:]
             if len(carry) < BLOCK:
                 continue
-            yield [memoryview(bytes(carry))]
+            yield memoryview(bytes(carry))
             carry.clear()
         whole = len(view) - len(view) % BLOCK
         for start in range(0, whole, BLOCK * AT_ONCE):
-            stop = min(whole, start + BLOCK * AT_ONCE)
-            yield [view[at : at + BLOCK] for at in range(start, stop, BLOCK)]
+            yield view[start : min(whole, start + BLOCK * AT_ONCE)]
         carry += view[whole:]
     if carry:
-        yield [memoryview(carry)]
+        yield memoryview(carry)
 
 
 class Damaged(ValueError):
@@ -116,8 +115,6 @@ def groups(file: int, start: int, size: int, first: int, last: int) -> Iterator[
         # As large as the first turn needs, and no later one needs more: headers are many and small.
         buffer, other = other or bytearray(_span(number, count, size)), buffer
         view = memoryview(buffer)[: _span(number, count, size)]
-        if last - at > len(view):
-            ask_ahead(file, begin, len(view))
         _fill(file, view, begin)
         yield [*_pieces(view, number, size, at, last)]
         at = min(last, (number + count) * BLOCK)
