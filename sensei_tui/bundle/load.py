@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
@@ -15,11 +15,9 @@ from sensei_tui.base.text import bytes_si
 from sensei_tui.bundle.archive import Archive
 from sensei_tui.bundle.contents import Contents, Item, blob_name
 from sensei_tui.bundle.errors import BadBundle
-from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.oci import OCI_INDEX, Descriptor, Document, index_of
 from sensei_tui.bundle.pool import reachable
 from sensei_tui.registry.client import Registry
-from sensei_tui.registry.errors import NotFound
 from sensei_tui.registry.manifests import Manifest
 from sensei_tui.registry.reference import Place, Reference
 from sensei_tui.registry.uploads import CHUNK
@@ -367,55 +365,6 @@ def _raise_first(failed: list[Future[None]]) -> None:
     errors = [error for future in failed if (error := future.exception())]
     for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):
         raise error
-
-
-# Afterwards.
-
-
-def demand_rest(
-    archive: Archive, lacks: Collection[str], loaded: str, where: str, on_bytes: Callable[[int], None]
-) -> None:
-    """What these volumes have of blobs that others complete is kept. Raises Incomplete where there are such, DiskFull,
-    BadBundle."""
-    if not isinstance(archive, Joined):
-        return
-    archive.keep(lacks, on_bytes)
-    if lacks:
-        kept = (
-            f" What was brought of them waits in {archive.kept.path}." if archive.kept and archive.kept.entries else ""
-        )
-        raise Incomplete(
-            f"Volumes are missing: {loaded}.", where=where, why="; ".join(map(str, archive.needed(lacks))),
-            remedy=f"Give the same command those volumes, one at a time if need be.{kept}",
-        )  # fmt: skip
-
-
-def absent(targets: Iterable[Target], registry: Registry) -> Iterator[str]:
-    """Items whose name the registry does not have, or has with another content."""
-    for target in targets:
-        try:
-            found = registry.has_manifest(target.repository, target.version)
-        except NotFound:
-            found = None
-        if found != target.item.digest:
-            yield f"{target.item.name}: {'is not there' if found is None else f'is {found}, not {target.item.digest}'}"
-
-
-def reread(
-    targets: Iterable[Target], documents: dict[str, Document], registry: Registry, on_bytes: Callable[[int], None]
-) -> int:
-    """Read every blob back from the registry. Returns their bytes. Raises Lied where one is another, NotFound."""
-    seen: set[str] = set()
-    total = 0
-    for target in targets:
-        for digest in reachable(documents, target.item.digest):
-            if digest in documents or digest in seen:
-                continue
-            seen.add(digest)
-            for piece in registry.blob(target.repository, digest):
-                total += len(piece)
-                on_bytes(len(piece))
-    return total
 
 
 def need(tally: Tally) -> str:

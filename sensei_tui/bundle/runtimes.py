@@ -21,9 +21,10 @@ from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.bundle.archive import Archive, Entry, Plain, write_end, write_entry
 from sensei_tui.bundle.contents import Contents, Item, blob_name
 from sensei_tui.bundle.disk import DiskFull, free_at, into
-from sensei_tui.bundle.load import Incomplete, demand_rest
+from sensei_tui.bundle.load import Incomplete
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Document, encoded, index_of
 from sensei_tui.bundle.pool import Blob, Pool, checked
+from sensei_tui.bundle.proof import demand_rest
 from sensei_tui.bundle.unpacked import unpacked_sizes
 from sensei_tui.registry.reference import Place, Reference
 

@@ -157,7 +157,7 @@ def _load(bundle: Bundle, registry: Registry) -> Loader:
 
 def _keep_rest(archive: Archive, lacks: set[str], done: int, images: int) -> None:
     """Raises Incomplete where blobs are in volumes that are not here."""
-    from sensei_tui.bundle.load import demand_rest
+    from sensei_tui.bundle.proof import demand_rest
     from sensei_tui.cli.meter import Meter
 
     meter = Meter("keep")
@@ -170,8 +170,9 @@ def _keep_rest(archive: Archive, lacks: set[str], done: int, images: int) -> Non
 
 def _prove(loader: Loader, documents: dict[str, Document], registry: Registry, *, reread: bool) -> None:
     """Every name is there with the bundle's content; what had it before was asked for. Raises Incomplete, Lied."""
-    from sensei_tui.bundle.load import Incomplete, absent
-    from sensei_tui.bundle.load import reread as read_back
+    from sensei_tui.bundle.load import Incomplete
+    from sensei_tui.bundle.proof import absent
+    from sensei_tui.bundle.proof import reread as read_back
     from sensei_tui.cli.meter import Meter
 
     missing = list(absent(loader.named, registry))

@@ -15,9 +15,10 @@ from sensei_tui.bundle.archive import Archive, open_archive
 from sensei_tui.bundle.contents import Contents, blob_name, read_contents
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.inventory import blobs_of, known_by
-from sensei_tui.bundle.load import Incomplete, Loader, Tally, absent, need, reread, target_of
+from sensei_tui.bundle.load import Incomplete, Loader, Tally, need, target_of
 from sensei_tui.bundle.oci import Document
 from sensei_tui.bundle.pool import reachable
+from sensei_tui.bundle.proof import absent, reread
 from sensei_tui.bundle.verify import documents
 from sensei_tui.registry.client import Registry
 from sensei_tui.registry.errors import Lied, NotFound

@@ -24,8 +24,9 @@ from sensei_tui.bundle.archive import open_archive
 from sensei_tui.bundle.contents import read_contents
 from sensei_tui.bundle.from_registry import Registries
 from sensei_tui.bundle.joined import open_bundle
-from sensei_tui.bundle.load import absent, reread, target_of
+from sensei_tui.bundle.load import target_of
 from sensei_tui.bundle.pool import Pool
+from sensei_tui.bundle.proof import absent, reread
 from sensei_tui.bundle.serve import CannotListen, Server, containerd, shelf
 from sensei_tui.bundle.source import take
 from sensei_tui.bundle.verify import documents

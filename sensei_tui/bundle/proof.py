@@ -1,0 +1,57 @@
+"""After a load: that all is there as the bundle has it; or what is missing, and what waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from sensei_tui.bundle.archive import Archive
+from sensei_tui.bundle.joined import Joined
+from sensei_tui.bundle.load import Incomplete, Target
+from sensei_tui.bundle.oci import Document
+from sensei_tui.bundle.pool import reachable
+from sensei_tui.registry.client import Registry
+from sensei_tui.registry.errors import NotFound
+
+
+def demand_rest(
+    archive: Archive, lacks: Collection[str], loaded: str, where: str, on_bytes: Callable[[int], None]
+) -> None:
+    """What these volumes have of blobs that others complete is kept. Raises Incomplete where there are such, DiskFull,
+    BadBundle."""
+    if not isinstance(archive, Joined):
+        return
+    archive.keep(lacks, on_bytes)
+    if lacks:
+        waits = archive.kept and archive.kept.entries and f" What was brought of them waits in {archive.kept.path}."
+        raise Incomplete(
+            f"Volumes are missing: {loaded}.", where=where, why="; ".join(map(str, archive.needed(lacks))),
+            remedy=f"Give the same command those volumes, one at a time if need be.{waits or ''}",
+        )  # fmt: skip
+
+
+def absent(targets: Iterable[Target], registry: Registry) -> Iterator[str]:
+    """Items whose name the registry does not have, or has with another content."""
+    for target in targets:
+        try:
+            found = registry.has_manifest(target.repository, target.version)
+        except NotFound:
+            found = None
+        if found != target.item.digest:
+            yield f"{target.item.name}: {'is not there' if found is None else f'is {found}, not {target.item.digest}'}"
+
+
+def reread(
+    targets: Iterable[Target], documents: dict[str, Document], registry: Registry, on_bytes: Callable[[int], None]
+) -> int:
+    """Read every blob back from the registry. Returns their bytes. Raises Lied where one is another, NotFound."""
+    seen: set[str] = set()
+    total = 0
+    for target in targets:
+        for digest in reachable(documents, target.item.digest):
+            if digest in documents or digest in seen:
+                continue
+            seen.add(digest)
+            for piece in registry.blob(target.repository, digest):
+                total += len(piece)
+                on_bytes(len(piece))
+    return total
