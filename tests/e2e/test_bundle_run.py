@@ -10,8 +10,10 @@ import pytest
 from sensei_tui.helm.images import needed
 from sensei_tui.runs.model import RunState
 from tests.bundle.images import LayoutMaker
+from tests.bundle.test_load import stored
 from tests.e2e.rehearsed import rehearsed
 from tests.e2e.sites import SiteUnderTest
+from tests.registry.real import PROGRAM, Real, started
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +106,30 @@ def test_its_charts_and_its_version_become_the_sites(site: SiteUnderTest) -> Non
     site.sensei("site", "set", "--version", "2.0.0")
     site.sensei("config", "set", "global.imageRegistry", "registry.lan/sensei")
     assert "The bundle is of version 1.0.0, the site is for 2.0.0." in site.sensei("bundle", "load", "--yes", code=3)
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="docker-registry is not installed")
+def test_volumes_that_were_loaded_one_at_a_time_are_all_a_run_needs(
+    site: SiteUnderTest, layout: Path, tmp_path: Path
+) -> None:  # fmt: skip
+    """Into a real registry; where that lacks what only other volumes have, nothing is sent."""
+    size = ("--volume-size", "420KB", "--output", str(tmp_path / "media.tar.gz"))
+    site.sensei("bundle", "create", "--images-from", f"oci:{layout}", *size)
+    first, *others = map(str, sorted(tmp_path.glob("media.vol*")))
+    assert others
+    with started(Real(tmp_path / "registry")) as real:
+        place = ("--registry", f"127.0.0.1:{real.port}/sensei", "--allow-unsigned")
+        site.sensei("bundle", "use", first, *place)
+        site.sensei("site", "set", "--registry-plain-http")
+        site.sensei("config", "set", "global.imageRegistry", f"127.0.0.1:{real.port}/sensei")
+        said = site.sensei("bundle", "load", "--yes", code=3)
+        assert "Volumes of the bundle are missing." in said
+        assert f"volume 2 of {len(others) + 1} with blobs/sha256/" in said
+        assert "one at a time: sensei bundle load VOLUME" in said
+        assert stored(real) == set()
+        for volume in (first, *others):
+            site.sensei("bundle", "load", volume, *place, "--plain-http", code=0 if volume == others[-1] else 1)
+        site.sensei("bundle", "load", "--yes")
+        details = {step.id: step.detail for step in site.run().view().steps}
+        assert details["load"].endswith("12 were there; 0 B sent")
+        assert "10 images of the charts, each by its digest" in details["images"]
