@@ -23,6 +23,7 @@ from tests.bundle.counting import counting
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, HOST, TOOL, WEB, bundle
 from tests.bundle.test_load import complete, loaded, opened, stored, through
+from tests.registry.bearer import with_tokens
 from tests.registry.certificates import server
 from tests.registry.kinds import both
 from tests.registry.real import Real, login, needs_htpasswd, started
@@ -176,6 +177,20 @@ def test_with_tls_and_a_login(path: Path, secured: Real, tmp_path: Path) -> None
     ca, _, _ = server(tmp_path, "127.0.0.1", 10)
     with secured.client(login(), ca=ca) as registry, pytest.raises(TlsFailed):
         loaded(path, registry)
+
+
+def test_with_tokens(path: Path, tmp_path: Path) -> None:
+    """Each for its repository: the registry itself judges them."""
+    with with_tokens(tmp_path / "bearer") as (real, issuer):
+        with real.client(login()) as registry:
+            loaded(path, registry)
+            assert complete(path, registry)
+            assert loaded(path, registry).sent == 0
+        assert {scope.split(":")[1] for scopes in issuer.asked for scope in scopes} >= {"sensei/api", "sensei/web"}
+        given = len(issuer.given)
+        with real.client(login("wrong")) as registry, pytest.raises(Unauthorized):
+            loaded(path, registry)
+        assert len(issuer.given) == given
 
 
 @needs_htpasswd

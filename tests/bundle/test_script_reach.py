@@ -22,6 +22,7 @@ from tests.bundle.test_script import (
     secured,  # noqa: F401
     trusted,
 )
+from tests.registry.bearer import with_tokens
 from tests.registry.certificates import server
 from tests.registry.real import PASSWORD, USER, Real, login, needs_htpasswd
 
@@ -109,3 +110,18 @@ def test_skopeo_has_no_password_that_others_see(packed: Path, directory: Path, s
         assert complete(packed, registry)
     assert PASSWORD not in (tmp_path / "seen").read_text()
     assert kept_login(tmp_path, str(secured.place))
+
+
+def test_neither_password_nor_token_is_seen_of_curl(packed: Path, directory: Path, tmp_path: Path) -> None:  # noqa: F811
+    with with_tokens(tmp_path / "bearer") as (found, issuer):
+        environ = watched(tmp_path, "curl", f'exec {shutil.which("curl")} "$@"')
+        options = ["--registry", f"127.0.0.1:{found.port}", "--plain-http", "--user", USER]
+        done = script(directory, *options, **environ)
+        assert done.returncode == 0, done.stderr
+        with found.client(login()) as registry:
+            assert complete(packed, registry)
+        assert issuer.given
+        seen = (tmp_path / "seen").read_text()
+        assert not any(word in seen for word in (PASSWORD, *issuer.given))
+        done = script(directory, *options, REGISTRY_PASSWORD="wrong")
+        assert (done.returncode, "gave no token (HTTP 401): is the login right?" in done.stderr) == (3, True)

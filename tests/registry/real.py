@@ -61,6 +61,12 @@ class Real:
         self._auth = {"htpasswd": {"realm": "tests", "path": str(self.root / "htpasswd")}}
         return self
 
+    def with_tokens(self, realm: str, name: str, authority: Path) -> Real:
+        self._auth = {
+            "token": {"realm": realm, "service": name, "issuer": name, "rootcertbundle": str(authority)}
+        }  # fmt: skip
+        return self
+
     @property
     def place(self) -> Place:
         return Place.parse(f"127.0.0.1:{self.port}")

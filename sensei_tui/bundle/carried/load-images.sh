@@ -189,7 +189,7 @@ ask() { # METHOD URL, then options of curl; prints the status, headers lie in $w
     shift 2
     : >"$work/head"
     if [ "$method" = HEAD ]; then set -- --head "$@"; else set -- --request "$method" "$@"; fi
-    [ -z "$token" ] || set -- --oauth2-bearer "$token" "$@"
+    [ -z "$token" ] || set -- --config "$work/token" "$@"
     curl --config "$config" --dump-header "$work/head" --output "$work/body" --write-out '%{http_code}' "$@" "$url"
 }
 header() { # NAME: the last value of that header
@@ -208,6 +208,7 @@ login() { # REPOSITORY: a token, where the registry wants one
             --data-urlencode "service=$service" --data-urlencode "scope=repository:$1:pull,push")
         token=$(sed -n 's/.*"\(access_\)\{0,1\}token" *: *"\([^"]*\)".*/\2/p' "$work/body")
         [ -n "$token" ] || fail 3 "$host gave no token (HTTP $status): is the login right?"
+        (umask 077 && say "oauth2-bearer = \"$token\"" >"$work/token")
         ;;
     *) [ -n "$user" ] || fail 3 "$host wants a login: --user NAME" ;;
     esac
