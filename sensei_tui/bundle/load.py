@@ -65,11 +65,14 @@ class Tally:
     what: str = ""
     still: float = 0
     """Seconds for which nothing has moved; 0 where it is less than `STILL`."""
+    reading: bool = False
+    """Whether it is the bundle that something is awaited from."""
 
     @property
     def waits(self) -> str:
         """`waiting for the registry: 35s`; empty while something moves."""
-        return f"waiting for the registry: {clock.duration(self.still)}" if self.still else ""
+        whom = "the disk that the bundle is on" if self.reading else "the registry"
+        return f"waiting for {whom}: {clock.duration(self.still)}" if self.still else ""
 
     @property
     def done(self) -> int:
@@ -121,6 +124,8 @@ class Loader:
         self.stop = Event()
         self._lock = Lock()
         self._moved = clock.monotonic()
+        self._reading: set[str] = set()
+        """Blobs of which a piece is read at this moment."""
         self._left = {item.digest for item in contents.left}
         self._sizes = {child.digest: child.size for document in documents.values() for child in document.children}
         self.lacking: set[str] = set()
@@ -144,7 +149,7 @@ class Loader:
         while not ended.wait(STILL):
             still = clock.monotonic() - self._moved
             if still >= STILL and not self.stop.is_set():
-                self.tally.still = still
+                self.tally.still, self.tally.reading = still, bool(self._reading)
                 self._on_change(self.tally)
 
     def _run(self) -> Tally:
@@ -278,7 +283,7 @@ class Loader:
 
     def _send(self, work: _Work, repository: str, *, counted: bool = True) -> None:
         """To be there afterwards as well: a registry keeps what it has under a digest, whatever that is."""
-        reader = _Reader(self._archive, work.digest)
+        reader = _Reader(self._archive, work.digest, self._reading)
         told = (lambda count: self._tell(sent=count)) if counted else (lambda _: self._check())
         self._tell(what=repository)
         self._registry.upload(repository, work.digest, work.size, reader.read, told)
@@ -295,10 +300,11 @@ class Loader:
             self.tally.sent += sent
             self.tally.there += there
             self.tally.what = what or self.tally.what
-            self._moved, self.tally.still = clock.monotonic(), 0
         self._on_change(self.tally)
 
     def _check(self) -> None:
+        """With everything that is asked, answered or sent."""
+        self._moved, self.tally.still = clock.monotonic(), 0
         if self.stop.is_set():
             raise Stopped("The load was stopped.", remedy="The same command goes on where it stopped.")
 
@@ -335,14 +341,15 @@ class Loader:
 class _Reader:
     """A blob's bytes; hashed on the way, so that the last of a wrong one is never sent."""
 
-    def __init__(self, archive: Archive, digest: str) -> None:
-        self._archive, self._digest = archive, digest
+    def __init__(self, archive: Archive, digest: str, reading: set[str]) -> None:
+        self._archive, self._digest, self._reading = archive, digest, reading
 
     def read(self, first: int) -> Iterator[memoryview]:
         """From `first` on. From a later byte on the registry alone compares the digest, and it always does."""
         name = blob_name(self._digest)
         size, at, check = self._archive.entries[name].size, first, hashlib.sha256()
-        for piece in self._archive.read(name, first):
+        pieces = self._archive.read(name, first)
+        while (piece := self._next(pieces)) is not None:
             at += len(piece)
             if not first:
                 check.update(piece)
@@ -352,6 +359,13 @@ class _Reader:
                         why="its content is not what its checksum says", remedy="Copy it again from its source.",
                     )  # fmt: skip
             yield piece
+
+    def _next(self, pieces: Iterator[memoryview]) -> memoryview | None:
+        self._reading.add(self._digest)
+        try:
+            return next(pieces, None)
+        finally:
+            self._reading.discard(self._digest)
 
 
 def target_of(item: Item, place: Place) -> Target:

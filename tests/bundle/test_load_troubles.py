@@ -126,8 +126,36 @@ def test_a_registry_that_stands_still_is_waited_for_in_so_many_words(
         still.join()
         assert complete(many, registry)
     assert waiting.is_set(), "it was stopped in the middle"
-    assert next(filter(None, told)) == "waiting for the registry: 0s"
+    assert next(filter(None, told)).startswith("waiting for the registry: ")
     assert tally.waits == ""
+
+
+def test_a_medium_that_stands_still_is_not_blamed_on_the_registry(
+    many: Path, real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """A drive that reads a scratched place again and again: nothing comes, for a while."""
+    monkeypatch.setattr(load, "STILL", 0.2)
+    archive, contents, found = opened(many)
+    scratched, told = threading.Event(), list[str]()
+    largest = max(
+        (name for name in archive.entries if name.startswith("blobs/")), key=lambda name: archive.entries[name].size
+    )
+
+    def read(name: str, first: int = 0, last: int | None = None) -> Iterator[memoryview]:
+        if name == largest:
+            scratched.wait(20)
+        yield from really(name, first, last)
+
+    def tell(tally: load.Tally) -> None:
+        told.append(tally.waits)
+        if tally.waits:
+            scratched.set()
+
+    really = archive.read
+    monkeypatch.setattr(archive, "read", read)
+    with through(real.port) as registry:
+        load.Loader(archive, contents, found, registry, tell).run()
+    assert next(filter(None, told)).startswith("waiting for the disk that the bundle is on: ")
 
 
 def test_the_registry_killed_again_and_again_has_everything_in_the_end(many: Path, real: Real) -> None:
