@@ -120,14 +120,15 @@ def end_span(shape: Shape) -> int:
 
 def write_entry(out: Out, shape: Shape, entry: Entry, content: Iterable[memoryview], when: int) -> None:
     """Header, content, padding. `when` is in seconds since 1970. Raises OSError, ValueError."""
-    shape.write(out, SECTOR, [memoryview(_header_of(entry, when))])
+    shape.write(out, SECTOR, [memoryview(header_of(entry, when))])
     if entry.size:
         shape.write(out, entry.size, content)
     if pad := -entry.size % SECTOR:
         shape.write(out, pad, [memoryview(bytes(pad))])
 
 
-def _header_of(entry: Entry, when: int) -> bytes:
+def header_of(entry: Entry, when: int) -> bytes:
+    """Of tar. `when` is in seconds since 1970."""
     info = tarfile.TarInfo(entry.name)
     info.size, info.mtime, info.mode = entry.size, when, 0o755 if entry.name in EXECUTABLE else 0o644
     return info.tobuf(tarfile.GNU_FORMAT)
@@ -312,7 +313,7 @@ class File(Archive):
         if info.type != tarfile.REGTYPE or not NAME.fullmatch(info.name) or info.size < 0:
             raise self._bad(f"an entry at byte {at:,} is no plain file, or its name is not allowed")
         found = Entry(info.name, info.size, at)
-        if raw != _header_of(found, int(info.mtime)):
+        if raw != header_of(found, int(info.mtime)):
             raise self._bad(f"the header at byte {at:,} says more than that of a bundle's file")
         return found
 

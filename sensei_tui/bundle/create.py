@@ -29,6 +29,7 @@ from sensei_tui.bundle.archive import (
     Shape,
     end_span,
     entry_span,
+    header_of,
     index_text,
     write_end,
     write_entry,
@@ -37,7 +38,7 @@ from sensei_tui.bundle.contents import CONTENTS, SUMS, Contents, Item, Left, Ref
 from sensei_tui.bundle.disk import DiskFull, Out, Output, Progress, allocated, check_room
 from sensei_tui.bundle.errors import unreadable
 from sensei_tui.bundle.inventory import Inventory
-from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Document, encoded, index_of
+from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Document, digest_of, encoded, index_of
 from sensei_tui.bundle.pool import Blob, Pool, checked, reachable
 
 SCRIPT, NODE_SCRIPT, LIST, README = "load-images.sh", "load-containerd.sh", "images.list", "README.txt"
@@ -268,7 +269,7 @@ def write_bundle(build: Build, output: Path, shape: Shape, on_progress: Progress
     part, total = _part(output), file_size(build, shape)
     _check_replaced(output)
     _check_replaced(part)
-    done = _begun(build, part, shape)
+    done = _begun(build, part, shape, on_progress)
     check_room(part, total - allocated(part))
     try:
         with Output(part, done, total) as file:
@@ -312,29 +313,48 @@ def _told(content: Iterator[memoryview], at: int, total: int, what: str, on_prog
         on_progress(at, total, what)
 
 
-def _begun(build: Build, part: Path, shape: Shape) -> int:
+def _begun(build: Build, part: Path, shape: Shape, on_progress: Progress = silent) -> int:
     """Bytes of an earlier try of the same bundle that are whole files; 0 where there are none.
 
-    It is the same one if its small files are: SHA256SUMS among them names everything else.
+    It is the same one if its small files are: SHA256SUMS among them names everything else. Every byte is read: a disk
+    that lost its power may have written less than it said.
     """
     at = done = 0
+    total, digests = file_size(build, shape), {name: blob.digest for name, blob in build.named}
     try:
         size = part.stat().st_size
         with part.open("rb") as file:
             for name, content, length in _heads(build):
-                start, at = at + shape.span(SECTOR), at + entry_span(shape, length)
+                entry, at = Entry(name, length, at), at + entry_span(shape, length)
                 if at > size:
                     break
-                if content is not None and content != _bytes(shape.read(file.fileno(), start, length, 0, length)):
-                    return 0
+                told = lambda read, first=entry.offset, name=name: on_progress(first + read, total, name)  # noqa: E731
+                wanted = digests[name] if content is None else digest_of(content)
+                if _content_of(file.fileno(), shape, entry, build.when, told) != wanted:
+                    return 0 if content is not None else done
                 done = at if name not in build.files else done
     except (OSError, ValueError):
-        return 0
+        pass
     return done
 
 
+def _content_of(file: int, shape: Shape, entry: Entry, when: int, on_bytes: Callable[[int], None]) -> str:
+    """The digest of an entry that is as it would be written, its header and padding too. Raises ValueError, OSError."""
+    if _bytes(shape.prove(file, entry.offset, SECTOR)) != header_of(entry, when):
+        raise ValueError(entry.name)
+    read, check, start = 0, hashlib.sha256(), entry.offset + shape.span(SECTOR)
+    for piece in shape.prove(file, start, entry.size) if entry.size else ():
+        check.update(piece)
+        read += len(piece)
+        on_bytes(read)
+    pad = -entry.size % SECTOR
+    if pad and any(_bytes(shape.prove(file, start + shape.span(entry.size), pad))):
+        raise ValueError(entry.name)
+    return f"sha256:{check.hexdigest()}"
+
+
 def is_finished(build: Build, path: Path, shape: Shape) -> bool:
-    """Whether this file is what would be written, as far as its size and its small files tell."""
+    """Whether this file is what would be written. Every byte is read."""
     whole = file_size(build, shape)
     if not path.exists():
         return False

@@ -8,7 +8,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -139,6 +139,52 @@ def test_what_was_begun_is_gone_on_with_from_any_length(tmp_path: Path, form: st
     write_bundle(made, tmp_path / "b", SHAPES[form], lambda done, *_: told.append(done))
     assert (tmp_path / "b").read_bytes() == wanted
     assert at < 200_000 or told[0] > 0, "whole blobs were kept"
+
+
+def _zeros(content: bytearray) -> None:
+    content[-60_000:] = bytes(60_000)
+
+
+def _flipped(content: bytearray) -> None:
+    content[len(content) // 2] ^= 1
+
+
+def _more(content: bytearray) -> None:
+    content += os.urandom(300_000)
+
+
+def _sparse(content: bytearray) -> None:
+    content += bytes(500_000)
+
+
+@FORMS
+@pytest.mark.parametrize("harm", [_zeros, _flipped, _more, _sparse])
+def test_what_a_disk_lost_of_what_was_begun_is_written_again(
+    tmp_path: Path, form: str, harm: Callable[[bytearray], None]
+) -> None:  # fmt: skip
+    """As after a power cut: what is there is as long as it was, or longer, and not what was written."""
+    made = built(tmp_path)
+    write_bundle(made, tmp_path / "whole", SHAPES[form])
+    wanted = (tmp_path / "whole").read_bytes()
+    content = bytearray(wanted[: len(wanted) * 2 // 3])
+    harm(content)
+    (tmp_path / "b.part").write_bytes(content)
+    write_bundle(made, tmp_path / "b", SHAPES[form])
+    assert (tmp_path / "b").read_bytes() == wanted
+
+
+@FORMS
+def test_a_byte_that_was_changed_anywhere_in_what_was_begun_is_written_again(tmp_path: Path, form: str) -> None:
+    made, chance = built(tmp_path), random.Random(1)
+    write_bundle(made, tmp_path / "whole", SHAPES[form])
+    wanted = (tmp_path / "whole").read_bytes()
+    # The first bytes say that it is a bundle at all.
+    for at in [600, *(chance.randrange(600, len(wanted)) for _ in range(20))]:
+        content = bytearray(wanted)
+        content[at] ^= 1 << chance.randrange(8)
+        (tmp_path / "b.part").write_bytes(content)
+        write_bundle(made, tmp_path / "b", SHAPES[form])
+        assert (tmp_path / "b").read_bytes() == wanted, at
 
 
 @FORMS

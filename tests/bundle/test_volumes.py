@@ -146,6 +146,16 @@ def test_everything_in_one_where_it_fits(tmp_path: Path) -> None:
     assert volume_of(open_archive(path)) is None
 
 
+def test_a_finished_volume_that_was_damaged_since_is_written_again(tmp_path: Path) -> None:
+    media = written(tmp_path)
+    wanted = [path.read_bytes() for path in media]
+    content = bytearray(wanted[0])
+    content[-100_000] ^= 1
+    media[0].write_bytes(content)
+    media[-1].unlink()
+    assert [path.read_bytes() for path in written(tmp_path)] == wanted
+
+
 def test_a_damaged_source_is_found_before_anything_is_written(tmp_path: Path) -> None:
     source = layout(tmp_path / "layout")
     blob = max((source / "blobs/sha256").iterdir(), key=lambda item: item.stat().st_size)
