@@ -31,9 +31,8 @@ class Missing:
     """What of it is missing."""
 
     def __str__(self) -> str:
-        names = ", ".join(part.name for part in self.parts[:8])
-        more = f" and {len(self.parts) - 8} more" if len(self.parts) > 8 else ""
-        return f"volume {self.number} of {self.of} with {names}{more}"
+        more = f" and {len(self.parts) - 1} more" if len(self.parts) > 1 else ""
+        return f"volume {self.number} of {self.of} with {self.parts[0].name}{more}"
 
 
 class Joined(Archive):
@@ -86,17 +85,27 @@ class Joined(Archive):
         ]
         return [item for item in found if item.parts]
 
-    def keep(self, digests: Collection[str], on_bytes: Callable[[int], None]) -> None:
-        """Of these blobs, which other volumes complete, keep what is here; what is kept of others goes.
+    def prepare(self, digests: Collection[str]) -> int:
+        """Bytes that `keep` would copy of these blobs; there is room for them. Raises DiskFull."""
+        return self.kept.prepare(self._parts_of(self.archives, digests)) if self.kept else 0
 
-        Raises DiskFull, BadBundle, NoBundle.
-        """
+    def keep(self, digests: Collection[str], on_bytes: Callable[[int], None]) -> None:
+        """Of these blobs, which other volumes complete, keep what is here. Raises DiskFull, BadBundle, NoBundle."""
+        if self.kept:
+            for archive in self.archives:
+                self.kept.add(archive, self._parts_of([archive], digests), on_bytes)
+
+    def release(self, digests: Collection[str]) -> str:
+        """Remove what is kept of other blobs than these. Returns why some of it stays, if it does."""
         if self.kept is None:
-            return
+            return ""
+        wanted = {*self._parts_of([self.kept], digests)}
+        return self.kept.remove([name for name in self.kept.entries if name not in wanted])
+
+    def _parts_of(self, archives: Iterable[Archive], digests: Collection[str]) -> Iterator[str]:
         names = {blob_name(digest) for digest in digests}
-        self.kept.remove([name for name in self.kept.entries if name.partition(_SEG)[0] not in names])
-        for archive in self.archives:
-            self.kept.add(archive, (name for name in archive.entries if name.partition(_SEG)[0] in names), on_bytes)
+        found = dict.fromkeys(name for archive in archives for name in archive.entries)
+        return (name for name in found if name.partition(_SEG)[0] in names)
 
     def _kept(self, keep: Path) -> Kept:
         key = digest_of(self.archives[0].text(SUMS))[7:23]

@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from sensei_tui.bundle.archive import Archive, Entry
 from sensei_tui.bundle.contents import Part
 from sensei_tui.bundle.disk import DiskFull, free_at
-from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.errors import AGAIN, BadBundle
 from sensei_tui.bundle.pool import Blob, checked, file_reader
 
 
@@ -47,39 +48,62 @@ class Kept(Archive):
 
     def add(self, archive: Archive, names: Iterable[str], on_bytes: Callable[[int], None]) -> None:
         """Copy parts that are not there yet. Raises DiskFull, BadBundle, NoBundle."""
-        new = [self._parts[name] for name in names if name in self._parts and name not in self.entries]
-        if not new:
-            return
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._check_room(sum(part.size for part in new))
-            for part in new:
-                self._copy(part, archive, on_bytes)
+            for name in names:
+                if name in self._parts and name not in self.entries:
+                    self._make()
+                    self._copy(self._parts[name], archive, on_bytes)
         except OSError as error:
             raise self._full(error.strerror or str(error)) from None
+
+    def prepare(self, names: Iterable[str]) -> int:
+        """Bytes of the parts that would be added: there is room for them, and files can be written. Raises DiskFull."""
+        needed = sum(self._parts[name].size for name in names if name in self._parts and name not in self.entries)
+        try:
+            if needed:
+                self._make()
+                with TemporaryFile(dir=self.path):
+                    self._check_room(needed)
+        except OSError as error:
+            raise self._full(error.strerror or str(error)) from None
+        return needed
+
+    def _make(self) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _copy(self, part: Part, source: Archive, on_bytes: Callable[[int], None]) -> None:
         file = self.file(part.name)
         begun = file.with_name(f"{file.name}.part")
-        with begun.open("wb") as into:
-            for piece in checked(_blob(part, lambda first=0: source.read(part.name, first)), _where(source, part)):
-                into.write(piece)
-                on_bytes(len(piece))
-            into.flush()
-            os.fsync(into.fileno())
+        try:
+            with begun.open("wb") as into:
+                for piece in checked(_blob(part, lambda first=0: source.read(part.name, first)), _where(source, part)):
+                    into.write(piece)
+                    on_bytes(len(piece))
+                into.flush()
+                os.fsync(into.fileno())
+        except BadBundle as error:
+            begun.unlink(missing_ok=True)
+            error.remedy = error.remedy or AGAIN
+            raise
         begun.replace(file)
         self.entries[part.name] = Entry(part.name, part.size)
 
-    def remove(self, names: Iterable[str]) -> None:
-        """What is in its place now; with the last of it the directory goes."""
-        for name in [*names]:
-            if self.entries.pop(name, None):
-                self.file(name).unlink(missing_ok=True)
+    def remove(self, names: Iterable[str]) -> str:
+        """What is in its place now; with the last of it the directory goes. Returns why something stays, if it does."""
+        try:
+            for name in [*names]:
+                if self.entries.pop(name, None):
+                    self.file(name).unlink(missing_ok=True)
+            if not self.entries:
+                for begun in self.path.glob("*.part"):
+                    begun.unlink(missing_ok=True)
+        except OSError as error:
+            return f"{self.path}: {error.strerror}"
         if not self.entries:
-            for begun in self.path.glob("*.part"):
-                begun.unlink(missing_ok=True)
             with suppress(OSError):
                 self.path.rmdir()
+                self.path.parent.rmdir()
+        return ""
 
     def _check_room(self, needed: int) -> None:
         if (free := free_at(self.path)) < needed:

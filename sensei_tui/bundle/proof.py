@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from sensei_tui.base.text import bytes_si
 from sensei_tui.bundle.archive import Archive
 from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.load import Incomplete, Target
@@ -13,18 +14,28 @@ from sensei_tui.registry.client import Registry
 from sensei_tui.registry.errors import NotFound
 
 
+def expect_rest(archive: Archive, lacks: Collection[str], tell: Callable[[str], None]) -> None:
+    """Before anything is sent: there is room for what has to wait for other volumes. Raises DiskFull."""
+    if isinstance(archive, Joined) and archive.kept and (size := archive.prepare(lacks)):
+        tell(f"{bytes_si(size)} of what other volumes complete will be kept in {archive.kept.path}")
+
+
 def demand_rest(
-    archive: Archive, lacks: Collection[str], loaded: str, where: str, on_bytes: Callable[[int], None]
+    archive: Archive, lacks: Collection[str], loaded: str, on_bytes: Callable[[int], None], tell: Callable[[str], None]
 ) -> None:
-    """What these volumes have of blobs that others complete is kept. Raises Incomplete where there are such, DiskFull,
-    BadBundle."""
+    """What these volumes have of blobs that others complete is kept; what is in its place is not, any more.
+
+    Raises Incomplete where there are such blobs, DiskFull, BadBundle.
+    """
     if not isinstance(archive, Joined):
         return
+    if why := archive.release(lacks):
+        tell(f"warn: what has been kept and is loaded now could not be removed: {why}")
     archive.keep(lacks, on_bytes)
     if lacks:
         waits = archive.kept and archive.kept.entries and f" What was brought of them waits in {archive.kept.path}."
         raise Incomplete(
-            f"Volumes are missing: {loaded}.", where=where, why="; ".join(map(str, archive.needed(lacks))),
+            f"Volumes are missing: {loaded}.", where=str(archive.path), why="; ".join(map(str, archive.needed(lacks))),
             remedy=f"Give the same command those volumes, one at a time if need be.{waits or ''}",
         )  # fmt: skip
 

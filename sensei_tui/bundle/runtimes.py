@@ -24,7 +24,6 @@ from sensei_tui.bundle.disk import DiskFull, free_at, into
 from sensei_tui.bundle.load import Incomplete
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Document, encoded, index_of
 from sensei_tui.bundle.pool import Blob, Pool, checked
-from sensei_tui.bundle.proof import demand_rest
 from sensei_tui.bundle.unpacked import unpacked_sizes
 from sensei_tui.registry.reference import Place, Reference
 
@@ -168,6 +167,10 @@ class Transfer:
         self._images = [image for image in images if image.name]
         self._on_bytes, self._on_need = on_bytes, on_need
         self.tally = Taken(len(self._images))
+        self.lacks: set[str] = set()
+        """Blobs of images that need volumes that are not here: an image goes whole."""
+        self.whole = len(self._images)
+        """Images whose blobs are all here, or there."""
 
     def run(self) -> Taken:
         """Until every image is there. Raises NoRuntime, DiskFull, BadBundle, Incomplete."""
@@ -178,18 +181,13 @@ class Transfer:
         missing = [image for image in missing if image.item not in lacking]
         needed = {digest: size for image in missing for digest, size in image.blobs.items() if digest not in kept}
         self._check_room(missing, needed)
+        self.lacks = {digest for image in self._images if image.item in lacking for digest in image.blobs} - kept
+        self.whole = len(self._images) - len(lacking)
         self._on_need(sum(needed.values()))
         for group in [[image] for image in missing] if self._runtime.one_by_one else [missing] if missing else []:
             self._send(group, needed)
         self._prove([image for image in self._images if image.item not in lacking])
-        self._demand_rest([image for image in self._images if image.item in lacking], kept)
         return self.tally
-
-    def _demand_rest(self, images: list[Image], kept: frozenset[str]) -> None:
-        """An image goes whole: all of its blobs wait for those in volumes that are not here."""
-        lacks = {digest for image in images for digest in image.blobs if digest not in kept}
-        loaded = f"{len(self._images) - len(images)} of {len(self._images)} images are loaded"
-        demand_rest(self._archive, lacks, loaded, ", ".join(image.item.name for image in images), lambda _: None)
 
     def _lacking(self, missing: list[Image], kept: frozenset[str]) -> dict[Item, list[str]]:
         """Image -> its blobs in volumes that are not here. Raises Incomplete for what the bundle leaves out."""

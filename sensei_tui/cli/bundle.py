@@ -50,6 +50,32 @@ def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return trusted(allowed(function))
 
 
+def waiting_for(target: str, keep: Path) -> Path:
+    """Where what waits for other volumes is kept for this target: another one lacks other blobs."""
+    import hashlib
+
+    return keep / hashlib.sha256(target.encode()).hexdigest()[:8]
+
+
+def keep_rest(archive: Archive, lacks: set[str], loaded: str, answer: dict[str, Any], output: str) -> None:
+    """Keep what other volumes complete, and tell which: in the answer for programs too. Raises Incomplete, DiskFull."""
+    from sensei_tui.bundle.joined import Joined
+    from sensei_tui.bundle.load import Incomplete
+    from sensei_tui.bundle.proof import demand_rest
+    from sensei_tui.cli.meter import Meter
+
+    meter = Meter("keep")
+    answer["missing"] = archive.needed(lacks) if isinstance(archive, Joined) else []
+    try:
+        demand_rest(archive, lacks, loaded, meter.add, note)
+    except Incomplete:
+        if output == "json":
+            emit(answer, "", output)
+        raise
+    finally:
+        meter.end()
+
+
 @click.command()
 @FILES
 @output_option

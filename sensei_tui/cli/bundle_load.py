@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sensei_tui.cli.bundle import FILE, FILES_OR_NONE, sealed, trust_options, trusted_keys
+from sensei_tui.cli.bundle import FILE, FILES_OR_NONE, keep_rest, sealed, trust_options, trusted_keys, waiting_for
 from sensei_tui.cli.bundle_runtime import TARGETS, load_to
 from sensei_tui.cli.install import carry_out, open_site, run_options
 from sensei_tui.cli.output import emit, note
 
 if TYPE_CHECKING:
-    from sensei_tui.bundle.archive import Archive
     from sensei_tui.bundle.load import Loader, Tally
     from sensei_tui.bundle.oci import Document
     from sensei_tui.bundle.opened import Bundle
@@ -122,7 +121,7 @@ def _direct(
     from sensei_tui.registry.credentials import Keyring
     from sensei_tui.registry.reference import Place
 
-    bundle = Bundle.open(*files, keep=keep)
+    bundle = Bundle.open(*files, keep=waiting_for(place, keep))
     sealed(bundle, keys, allow_unsigned=allow_unsigned)
     began = time.monotonic()
     with Registry(Place.parse(place), ca=ca, plain=plain_http, credentials=Keyring()) as registry:
@@ -133,38 +132,30 @@ def _direct(
     seconds = time.monotonic() - began
     answer = {"registry": place, "images": tally.images, "imagesThere": tally.images_there, "sentBytes": tally.sent,
               "thereBytes": tally.there, "seconds": round(seconds, 1), "reread": reread}  # fmt: skip
-    _keep_rest(bundle.archive, loader.lacking, len(loader.whole), tally.images)
+    loaded = f"{len(loader.whole)} of {tally.images} images and artifacts are loaded"
+    keep_rest(bundle.archive, loader.lacking, loaded, answer, output)
     emit(answer, _told(tally, place, seconds, reread), output)
 
 
 def _load(bundle: Bundle, registry: Registry) -> Loader:
     """One that has run."""
     from sensei_tui.bundle.load import Loader, need
+    from sensei_tui.bundle.proof import expect_rest
     from sensei_tui.cli.meter import Meter
 
     meter = Meter("load")
     told = lambda tally: meter.set(tally.sent, tally.total - tally.there, tally.waits)  # noqa: E731
-    loader = Loader(
-        bundle.archive, bundle.contents, bundle.documents, registry, told, on_need=lambda tally: note(need(tally))
-    )
+
+    def looked(tally: Tally) -> None:
+        expect_rest(bundle.archive, loader.lacking, note)
+        note(need(tally))
+
+    loader = Loader(bundle.archive, bundle.contents, bundle.documents, registry, told, on_need=looked)
     try:
         loader.run()
         return loader
     finally:
         loader.stop.set()
-        meter.end()
-
-
-def _keep_rest(archive: Archive, lacks: set[str], done: int, images: int) -> None:
-    """Raises Incomplete where blobs are in volumes that are not here."""
-    from sensei_tui.bundle.proof import demand_rest
-    from sensei_tui.cli.meter import Meter
-
-    meter = Meter("keep")
-    try:
-        loaded = f"{done} of {images} images and artifacts are loaded"
-        demand_rest(archive, lacks, loaded, str(archive.path), meter.add)
-    finally:
         meter.end()
 
 

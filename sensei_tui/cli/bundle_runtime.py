@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensei_tui.cli.bundle import sealed
+from sensei_tui.cli.bundle import keep_rest, sealed, waiting_for
 from sensei_tui.cli.output import emit, note
 
 if TYPE_CHECKING:
     from sensei_tui.bundle.opened import Bundle
-    from sensei_tui.bundle.runtimes import Runtime, Taken
+    from sensei_tui.bundle.runtimes import Image, Runtime, Taken, Transfer
 
 TARGETS = ("containerd", "docker")
 
@@ -22,13 +22,15 @@ def load_to(
 ) -> None:  # fmt: skip
     """Images into a runtime of this machine, and proven to be there. `named`: HOST[/PREFIX] of their names there."""
     from sensei_tui.bundle.opened import Bundle
+    from sensei_tui.bundle.runtimes import demand_names
 
-    bundle = Bundle.open(*files, keep=keep)
+    bundle = Bundle.open(*files, keep=waiting_for(f"{target} {address} {namespace}", keep))
     sealed(bundle, keys, allow_unsigned=allow_unsigned)
     began, runtime = time.monotonic(), _runtime(target, address, namespace)
     if runtime.told:
         note(f"warn: {runtime.told}")
-    tally = _transfer(bundle, runtime, named)
+    transfer, images = _transfer(bundle, runtime, named)
+    tally = transfer.tally
     seconds = round(time.monotonic() - began, 1)
     answer = {
         "to": target,
@@ -37,6 +39,9 @@ def load_to(
         "sentBytes": tally.sent,
         "seconds": seconds,
     }
+    loaded = f"{transfer.whole} of {tally.images} images are loaded"
+    keep_rest(bundle.archive, transfer.lacks, loaded, answer, output)
+    demand_names(images)
     emit(answer, _told(tally, target, seconds), output)
 
 
@@ -50,9 +55,11 @@ def _runtime(target: str, address: str, namespace: str) -> Runtime:
     return Engine()
 
 
-def _transfer(bundle: Bundle, runtime: Runtime, named: str) -> Taken:
+def _transfer(bundle: Bundle, runtime: Runtime, named: str) -> tuple[Transfer, list[Image]]:
+    """One that has run, and all that was asked of it."""
     from sensei_tui.base.text import bytes_si
-    from sensei_tui.bundle.runtimes import Transfer, check_platform, demand_names, images_of
+    from sensei_tui.bundle.proof import expect_rest
+    from sensei_tui.bundle.runtimes import Transfer, check_platform, images_of
     from sensei_tui.cli.meter import Meter
     from sensei_tui.registry.reference import Place
 
@@ -62,15 +69,16 @@ def _transfer(bundle: Bundle, runtime: Runtime, named: str) -> Taken:
     meter = Meter("load")
 
     def needed(size: int) -> None:
+        expect_rest(bundle.archive, transfer.lacks, note)
         note(f"{bytes_si(size)} are to be sent")
         meter.set(0, size)
 
+    transfer = Transfer(bundle.archive, bundle.contents, images, runtime, meter.add, needed)
     try:
-        tally = Transfer(bundle.archive, bundle.contents, images, runtime, meter.add, needed).run()
+        transfer.run()
     finally:
         meter.end()
-    demand_names(images)
-    return tally
+    return transfer, images
 
 
 def _told(tally: Taken, target: str, seconds: float) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.bundle.archive import open_archive
 from sensei_tui.bundle.contents import SUMS
 from sensei_tui.bundle.joined import Joined, open_bundle
+from sensei_tui.bundle.load import Incomplete
 from sensei_tui.bundle.oci import digest_of
 from sensei_tui.cli.bundle import bundle as command
 from tests.bundle.counting import Counting, counting
@@ -33,10 +35,13 @@ class Site:
 
     def load(self, path: Path) -> SenseiError | None:
         """None: all is loaded."""
-        place = ["--registry", f"127.0.0.1:{self.port}", "--plain-http", "--keep", str(self.keep), "--allow-unsigned"]
-        done = CliRunner().invoke(command, ["load", str(path), *place])
+        done = self.call(path)
         assert done.exception is None or isinstance(done.exception, SenseiError), done.exception
         return done.exception
+
+    def call(self, *words: Path | str) -> Result:
+        place = ["--registry", f"127.0.0.1:{self.port}", "--plain-http", "--keep", str(self.keep), "--allow-unsigned"]
+        return CliRunner().invoke(command, ["load", *map(str, words), *place])
 
     @property
     def kept(self) -> list[Path]:
@@ -145,7 +150,7 @@ def test_what_broke_off_while_it_was_copied_counts_for_nothing(holding: list[Pat
 
 
 @both
-def test_room_is_counted_first(holding: list[Path], site: Site) -> None:
+def test_room_is_counted_before_anything_is_sent(holding: list[Path], site: Site, narrow: Counting) -> None:
     site.keep.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={NARROW}", "none", site.keep]).returncode:
         pytest.skip("nothing can be mounted here")
@@ -158,6 +163,46 @@ def test_room_is_counted_first(holding: list[Path], site: Site) -> None:
     assert str(site.keep) in told.where
     assert "bytes are needed" in told.why
     assert "--keep DIR" in told.remedy
+    assert narrow.sent == []
+
+
+@both
+def test_what_can_not_be_removed_fails_no_load(media: list[Path], holding: list[Path], site: Site) -> None:
+    site.keep.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "none", site.keep]).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        site.load(holding[0])
+        assert site.kept
+        subprocess.run(["mount", "-o", "remount,ro", site.keep], check=True)
+        done = site.call(*media)
+        assert done.exit_code == 0, done.exception
+        assert f"could not be removed: {site.kept[0].parent}: Read-only file system" in done.output
+    finally:
+        subprocess.run(["umount", "--lazy", site.keep], check=True)
+
+
+@both
+def test_two_registries_in_turn_each_get_every_medium_once(
+    media: list[Path], site: Site, tmp_path: Path, registry_kind: str
+) -> None:  # fmt: skip
+    with started(Real(tmp_path / "other")) as real:
+        other = Site(real.port, site.keep)
+        for path in media:
+            ends = site.load(path), other.load(path)
+        assert ends == (None, None)
+        assert [*site.keep.iterdir()] == []
+
+
+@both
+def test_programs_are_told_which_volumes_are_missing(media: list[Path], site: Site) -> None:
+    done = site.call(media[0], "-o", "json")
+    assert isinstance(done.exception, Incomplete)
+    told = json.loads(done.stdout)
+    assert told["images"] == 5
+    assert {item["number"] for item in told["missing"]} == {*range(2, len(media) + 1)}
+    assert all(part["name"].startswith("blobs/sha256/") for item in told["missing"] for part in item["parts"])
+    assert json.loads(site.call(*media, "-o", "json").stdout)["missing"] == []
 
 
 @both

@@ -79,13 +79,16 @@ def owned_fields_out(value: Any) -> Any:
 
 
 def plain(place: str) -> Step:
-    """An object, or a list in order of the items' text without names."""
+    """An object, conditions by type (they stand as they changed last, which is a matter of time), or a list in order
+    of the items' text without names."""
     return only(get(place), lambda answer: _ordered(owned_fields_out(answer["body"])))
 
 
 def _ordered(body: Any) -> Any:
     if isinstance(body, dict) and "items" in body:
         body["items"] = sorted(body["items"], key=lambda one: json.dumps(_shape(one), sort_keys=True))
+    elif isinstance(body, dict) and (conditions := body.get("status", {}).get("conditions")):
+        conditions.sort(key=lambda one: str(one["type"]))
     return body
 
 
