@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from sensei_tui.base.text import bytes_si
 from sensei_tui.bundle.archive import Archive
 from sensei_tui.bundle.joined import Joined
-from sensei_tui.bundle.load import Incomplete, Target
+from sensei_tui.bundle.load import REMOVE, Incomplete, Target
 from sensei_tui.bundle.oci import Document
 from sensei_tui.bundle.pool import reachable
 from sensei_tui.registry.client import Registry
-from sensei_tui.registry.errors import NotFound
+from sensei_tui.registry.errors import Lied, NotFound
 
 
 def expect_rest(archive: Archive, lacks: Collection[str], tell: Callable[[str], None]) -> None:
@@ -54,15 +54,23 @@ def absent(targets: Iterable[Target], registry: Registry) -> Iterator[str]:
 def reread(
     targets: Iterable[Target], documents: dict[str, Document], registry: Registry, on_bytes: Callable[[int], None]
 ) -> int:
-    """Read every blob back from the registry. Returns their bytes. Raises Lied where one is another, NotFound."""
+    """Read every blob back from the registry. Returns their bytes. Raises Incomplete where some are not the same."""
     seen: set[str] = set()
-    total = 0
+    other, total = list[str](), 0
     for target in targets:
         for digest in reachable(documents, target.item.digest):
             if digest in documents or digest in seen:
                 continue
             seen.add(digest)
-            for piece in registry.blob(target.repository, digest):
-                total += len(piece)
-                on_bytes(len(piece))
+            try:
+                for piece in registry.blob(target.repository, digest):
+                    total += len(piece)
+                    on_bytes(len(piece))
+            except Lied:
+                other.append(f"{target.repository}@{digest}")
+    if other:
+        raise Incomplete(
+            "The registry gives back something else than it was sent.", where=str(registry.place),
+            why=", ".join(other), remedy=REMOVE,
+        )  # fmt: skip
     return total

@@ -40,7 +40,7 @@ class BundleScreen(FilterMixin, SenseiScreen):
         Binding("l", "load", "load", id="bundle.load"),
         Binding("v", "verify", "verify", id="bundle.verify"),
         Binding("u", "use", "use a bundle", id="bundle.use"),
-        Binding("g", "registry", "registry", id="bundle.registry"),
+        Binding("r", "registry", "registry", id="bundle.registry"),
         Binding("slash", "filter", "filter", id="filter", show=False),
     ]
 

@@ -21,7 +21,7 @@ from sensei_tui.bundle.pool import reachable
 from sensei_tui.bundle.proof import absent, reread
 from sensei_tui.bundle.verify import documents
 from sensei_tui.registry.client import Registry
-from sensei_tui.registry.errors import Lied, NotFound
+from sensei_tui.registry.errors import NotFound
 from sensei_tui.registry.patience import Patience
 from sensei_tui.registry.reference import Place
 from tests.bundle.counting import Counting, counting
@@ -247,8 +247,10 @@ def test_what_the_registry_lost_is_told(path: Path, real: Real) -> None:
         data = real.root / f"blobs/docker/registry/v2/blobs/sha256/{layer[:2]}/{layer}/data"
         content = data.read_bytes()
         data.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-        with pytest.raises(Lied, match="other content"):
+        with pytest.raises(Incomplete, match="something else than it was sent") as caught:
             reread(targets, found, registry, lambda _: None)
+        assert caught.value.why == f"sensei/api@sha256:{layer}", "this one alone: the rest was read too"
+        assert "removed from the registry's storage" in caught.value.remedy
         registry.put_manifest("sensei/api", "1.0.0", registry.manifest("sensei/api", contents.referrers[0].digest))
         assert [text.partition(":1.0.0: ")[2][:8] for text in absent(targets, registry)] == ["is sha25"]
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import pytest
 from textual.app import App, ComposeResult
+from textual.binding import Binding
 
+from sensei_tui import screens
+from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.help import render
 from sensei_tui.widgets.bars import key_name, meter
 from sensei_tui.widgets.dialogs import Ask, Choose, Confirm
@@ -171,3 +177,20 @@ short  stays
         "        makes it the site's own",
         "    short  stays",
     ]
+
+
+def test_no_key_of_a_screen_is_taken_by_the_rows_that_have_the_cursor() -> None:
+    """A key in the footer does what it says; Enter alone is handed on by the rows."""
+    for module in pkgutil.iter_modules(screens.__path__):
+        importlib.import_module(f"{screens.__name__}.{module.name}")
+    taken = {key for item in Rows.BINDINGS if isinstance(item, Binding) for key in item.key.split(",")} - {"enter"}
+    found = _below(SenseiScreen)
+    assert len(found) > 6
+    for screen in found:
+        own = {key for item in screen.BINDINGS if isinstance(item, Binding) for key in item.key.split(",")}
+        assert not own & taken, screen.__name__
+
+
+def _below(kind: type[SenseiScreen]) -> set[type[SenseiScreen]]:
+    found: set[type[SenseiScreen]] = set(kind.__subclasses__())
+    return found.union(*map(_below, found))
