@@ -126,6 +126,13 @@ class Output:
         with path.open("rb") as file:
             file.seek(self._at)
             self._buffer[: self._held] = file.read(self._held)
+        # Of two that write the same file one would take the other's away; where nothing can be locked (NFS), so be it.
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(errno.EBUSY, "another call writes this bundle") from None
+        except OSError:
+            pass
         os.ftruncate(self._file, start)
         reserve(self._file, total)
 

@@ -90,6 +90,9 @@ class Containerd:
 
     def kept(self) -> frozenset[str]:
         """What an image refers to. The rest, of loads that broke off, goes first."""
+        if self.told:
+            # Whatever is asked of a namespace that is not there makes it, and then nobody is warned any more.
+            return frozenset()
         self._collect()
         lines = self._ask("content", "ls").splitlines()[1:]
         refers = {line.split()[0]: _REFERS.findall(line) for line in lines}

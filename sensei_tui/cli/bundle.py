@@ -306,12 +306,12 @@ def use(
     """
     from sensei_tui.bundle.opened import Bundle
     from sensei_tui.cli.install import open_site
-    from sensei_tui.deploy.adopt import adopt
+    from sensei_tui.deploy.adopt import adopt, doubts_of_volumes
     from sensei_tui.deploy.fitting import doubts_of_use
 
     found, bundle = open_site(site), Bundle.open(file)
     seal = sealed(bundle, trusted_keys(trust, site), allow_unsigned=allow_unsigned)
-    for text in doubts_of_use(found, bundle.contents, str(file)):
+    for text in (*doubts_of_use(found, bundle.contents, str(file)), *doubts_of_volumes(bundle)):
         note(f"warn: {text}")
     told = adopt(found, file, bundle, registry=registry, keys=trust, unsigned=seal is None)
     emit(told, [f"  {key:<9} {value}" for key, value in told.items()], output)

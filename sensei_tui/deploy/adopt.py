@@ -12,10 +12,11 @@ from pathlib import Path
 from sensei_tui.base import clock
 from sensei_tui.base.paths import write_atomic
 from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.oci import digest_of
 from sensei_tui.bundle.opened import Bundle
 from sensei_tui.bundle.verify import sums
-from sensei_tui.deploy.fitting import doubts_of_use
+from sensei_tui.deploy.fitting import WrongBundle, doubts_of_use
 from sensei_tui.deploy.loading import keys_of
 from sensei_tui.registry.reference import Place
 from sensei_tui.site.charts import CHARTS
@@ -44,7 +45,19 @@ def look(site: Site, file: Path) -> Candidate:
     bundle = Bundle.open(file)
     seal, why = bundle.seal(keys_of(site), clock.now(), allow_unsigned=True)
     told = seal.warnings if seal else (why,)
-    return Candidate(file, bundle, seal is None, (*told, *doubts_of_use(site, bundle.contents, str(file))))
+    doubts = (*doubts_of_use(site, bundle.contents, str(file)), *doubts_of_volumes(bundle))
+    return Candidate(file, bundle, seal is None, (*told, *doubts))
+
+
+def doubts_of_volumes(bundle: Bundle) -> list[str]:
+    """A sentence where only some volumes are here."""
+    if not isinstance(bundle.archive, Joined) or not bundle.archive.missing:
+        return []
+    missing = bundle.archive.missing
+    numbers = ", ".join(str(item.number) for item in missing)
+    return [
+        f"of its {missing[0].of} volumes these are not there: {numbers}; what they have must be in the registry first"
+    ]
 
 
 def adopt(
@@ -96,6 +109,11 @@ def _unpack(bundle: Bundle, name: str, directory: Path) -> None:
     chart = next((item for item in bundle.contents.charts if item.name == name), None)
     if chart is None:
         raise BadBundle(f"The bundle has no chart {name}.", where=str(bundle.path))
+    if isinstance(bundle.archive, Joined) and chart.file in bundle.archive.absent:
+        raise WrongBundle(
+            "The charts are in another volume.", where=str(bundle.path), why=f"{chart.file} is not in this one",
+            remedy="Name volume 1, or a directory of all volumes.",
+        )  # fmt: skip
     content = bundle.archive.text(chart.file, CHART_MAX)
     where = f"{bundle.path}: {chart.file}"
     if digest_of(content) != f"sha256:{sums(bundle.archive)[chart.file]}":

@@ -119,6 +119,14 @@ def test_a_file_system_that_refuses_only_when_it_is_written(place: Path, monkeyp
     assert len(refused) <= 1
 
 
+def test_of_two_that_write_the_same_the_second_is_told(place: Path) -> None:
+    with Output(place / "file", 0, ROOM) as out:
+        out.write([b"first"])
+        with pytest.raises(OSError, match="another call writes this bundle"):
+            Output(place / "file", 0, ROOM)
+    assert (place / "file").read_bytes() == b"first"
+
+
 def test_a_descriptor_gets_all_of_it_though_it_takes_little_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

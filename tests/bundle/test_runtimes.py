@@ -353,6 +353,10 @@ def test_namespaces(tmp_path: Path, node: str) -> None:
     assert code == ExitCode.REMOTE
     assert "has no namespace k8s-io" in told
     assert "it has none" in told
+    media = written(path.parent / "media")
+    for _ in range(2):
+        # Nothing is sent: the namespace is not made, and the warning stays.
+        assert "No kubelet has used this containerd yet" in load(media[0], f"unix://{node}").output
     assert "No kubelet has used this containerd yet" in load(path, f"unix://{node}").output
     assert "No kubelet" not in load(path, node).output
     subprocess.run(["ctr", "-a", node, "namespaces", "create", "own"], check=True)

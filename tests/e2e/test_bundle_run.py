@@ -119,7 +119,10 @@ def test_volumes_that_were_loaded_one_at_a_time_are_all_a_run_needs(
     assert others
     with started(Real(tmp_path / "registry")) as real:
         place = ("--registry", f"127.0.0.1:{real.port}/sensei", "--allow-unsigned")
-        site.sensei("bundle", "use", first, *place)
+        assert "The charts are in another volume." in site.sensei("bundle", "use", others[-1], *place, code=1)
+        numbers = ", ".join(str(number) for number in range(2, len(others) + 2))
+        said = site.sensei("bundle", "use", first, *place)
+        assert f"warn: of its {len(others) + 1} volumes these are not there: {numbers}; " in said
         site.sensei("site", "set", "--registry-plain-http")
         site.sensei("config", "set", "global.imageRegistry", f"127.0.0.1:{real.port}/sensei")
         said = site.sensei("bundle", "load", "--yes", code=3)
