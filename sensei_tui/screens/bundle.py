@@ -145,7 +145,7 @@ def head(view: BundleView | None, verified: str, width: int) -> list[Line]:
     load = f"press l: {view.takes}" if view.usable else "not before what FAILs is seen to"
     more = [("Holds", f"{bytes_si(found.size)} in {found.blobs} blobs, {', '.join(found.platforms)}"),
             ("For", f"Kubernetes {found.kubernetes or 'any'}; from {found.upgrade_from or 'any version'}"),
-            ("Into", view.registry or "no registry is named: press g"), ("Load", load)]  # fmt: skip
+            ("Into", view.registry or "no registry is named: press r"), ("Load", load)]  # fmt: skip
     more += [("Unpacked", view.unpacked)] if view.unpacked else []
     checked = [("Verified", verified)] if verified else []
     return [line(""), *details([("File", view.path)], width), *rows, *details([*more, *checked], width), line("")]
