@@ -35,7 +35,7 @@ from sensei_tui.bundle.archive import (
     write_entry,
 )
 from sensei_tui.bundle.contents import CONTENTS, SUMS, Contents, Item, Left, Referrer, blob_name
-from sensei_tui.bundle.disk import DiskFull, Out, Output, Progress, allocated, check_room
+from sensei_tui.bundle.disk import Busy, DiskFull, Out, Output, Progress, allocated, check_room
 from sensei_tui.bundle.errors import unreadable
 from sensei_tui.bundle.inventory import Inventory
 from sensei_tui.bundle.oci import CONTAINERD_NAME, REF_NAME, Descriptor, Document, digest_of, encoded, index_of
@@ -279,6 +279,8 @@ def write_bundle(build: Build, output: Path, shape: Shape, on_progress: Progress
             "The bundle can't be written.", where=str(part), why=error.strerror or str(error),
             remedy="Make room; the same command then goes on where it stopped.",
         ) from None  # fmt: skip
+    except Busy:
+        raise
     except SenseiError as error:
         error.remedy = f"{error.remedy} What is whole is kept in {part}, to go on from; remove it if you don't.".strip()
         raise

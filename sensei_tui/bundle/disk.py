@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from sensei_tui.base.errors import SenseiError
+from sensei_tui.base.errors import SenseiError, UsageError
 
 EARLY: Final = 64 << 20
 """Bytes after which the kernel is told to write: what is left for the end then takes no second."""
@@ -42,6 +42,12 @@ class DiskFull(SenseiError):
     """There is no room for the bundle."""
 
     code = "disk-full"
+
+
+class Busy(UsageError):
+    """Somebody else writes, or wrote, the same file."""
+
+    code = "busy"
 
 
 def allocated(path: Path) -> int:
@@ -99,13 +105,13 @@ def into(file: int) -> Out:
 class Output:
     """A large file, written from `start` on by a thread of its own; `start` bytes of it are there.
 
-    Past the page cache where the file system can (O_DIRECT): that is a third of the CPU time, what other programs have
-    in memory stays there, and nothing is left to be written at the end. In any case the file is as long as what was
-    written of it, in order.
+    Past the page cache where the file system can (O_DIRECT): that saves a third of the CPU time, what other programs
+    have in memory stays there, and nothing is left to be written at the end. In any case the file is as long as what
+    was written of it, in order.
     """
 
     def __init__(self, path: Path, start: int, total: int) -> None:
-        """Raises OSError, of room too: that for `total` bytes is kept."""
+        """Raises Busy, and OSError, of room too: that for `total` bytes is kept."""
         self._file = _opened(path)
         self._writer = ThreadPoolExecutor(1)
         self._buffers = cycle([memoryview(mmap.mmap(-1, AT_ONCE)) for _ in range(_BUFFERS)])
@@ -123,16 +129,19 @@ class Output:
             raise
 
     def _begin(self, path: Path, start: int, total: int) -> None:
-        with path.open("rb") as file:
-            file.seek(self._at)
-            self._buffer[: self._held] = file.read(self._held)
         # Of two that write the same file one would take the other's away; where nothing can be locked (NFS), so be it.
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OSError(errno.EBUSY, "another call writes this bundle") from None
+            raise Busy("Another call writes this bundle.", where=str(path), remedy="Wait for it to end.") from None
         except OSError:
             pass
+        if os.fstat(self._file).st_size < start:
+            # The other one has ended since, and its file has another name.
+            raise Busy("Another call wrote this bundle.", where=str(path), remedy="Run the same command again.")
+        with path.open("rb") as file:
+            file.seek(self._at)
+            self._buffer[: self._held] = file.read(self._held)
         os.ftruncate(self._file, start)
         reserve(self._file, total)
 

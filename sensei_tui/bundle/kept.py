@@ -29,11 +29,6 @@ class Kept(Archive):
         """Where a part lies, or would."""
         return self.path / name.rpartition("/")[2]
 
-    @property
-    def size(self) -> int:
-        """Bytes of all that is there."""
-        return sum(entry.size for entry in self.entries.values())
-
     def read(self, name: str, first: int = 0, last: int | None = None) -> Iterator[memoryview]:
         part, file = self._parts[name], self.file(name)
         stop = part.size if last is None else last

@@ -121,7 +121,7 @@ def _direct(
     from sensei_tui.registry.credentials import Keyring
     from sensei_tui.registry.reference import Place
 
-    bundle = Bundle.open(*files, keep=waiting_for(place, keep))
+    bundle = Bundle.open(*files, keep=waiting_for(str(Place.parse(place)), keep))
     sealed(bundle, keys, allow_unsigned=allow_unsigned)
     began = time.monotonic()
     with Registry(Place.parse(place), ca=ca, plain=plain_http, credentials=Keyring()) as registry:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sensei_tui.bundle import disk
-from sensei_tui.bundle.disk import AT_ONCE, Output, allocated, into
+from sensei_tui.bundle.disk import AT_ONCE, Busy, Output, allocated, into
 
 ROOM = 8 << 20
 
@@ -122,9 +122,15 @@ def test_a_file_system_that_refuses_only_when_it_is_written(place: Path, monkeyp
 def test_of_two_that_write_the_same_the_second_is_told(place: Path) -> None:
     with Output(place / "file", 0, ROOM) as out:
         out.write([b"first"])
-        with pytest.raises(OSError, match="another call writes this bundle"):
+        with pytest.raises(Busy, match="Another call writes this bundle"):
             Output(place / "file", 0, ROOM)
     assert (place / "file").read_bytes() == b"first"
+
+
+def test_of_two_that_write_the_same_the_first_may_have_ended_meanwhile(place: Path) -> None:
+    """What was found begun has become the bundle: on an empty file nothing is gone on with."""
+    with pytest.raises(Busy, match="Another call wrote this bundle"):
+        Output(place / "file", 4096, ROOM)
 
 
 def test_a_descriptor_gets_all_of_it_though_it_takes_little_at_once(
