@@ -18,11 +18,13 @@ from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.oci import OCI_INDEX, Descriptor, Document, index_of
 from sensei_tui.bundle.pool import reachable
 from sensei_tui.registry.client import Registry
+from sensei_tui.registry.errors import Broken
 from sensei_tui.registry.manifests import Manifest
 from sensei_tui.registry.reference import Place, Reference
 from sensei_tui.registry.uploads import CHUNK
 
 _Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
 AT_ONCE = 4
 """Blobs in flight: two keep a registry of two cores busy, and nothing gains beyond four (docs/benchmarks.md)."""
 STILL = 5.0
@@ -178,7 +180,7 @@ class Loader:
 
     def _is_there(self, target: Target) -> bool:
         self._check()
-        return self._registry.has_manifest(target.repository, target.version) == target.item.digest
+        return _whole(self._registry.has_manifest, target.repository, target.version) == target.item.digest
 
     def _has_all(self, target: Target, work: Mapping[str, _Work]) -> bool:
         return all(target.repository in work[digest].there for digest in self._below(target))
@@ -266,7 +268,7 @@ class Loader:
     def _look_in(self, work: _Work, name: str) -> None:
         """Of another size it is as good as not there: a disk was full, or is damaged."""
         self._check()
-        if self._registry.has_blob(name, work.digest) == work.size:
+        if _whole(self._registry.has_blob, name, work.digest) == work.size:
             work.there.add(name)
 
     def _bring(self, work: _Work) -> None:
@@ -372,6 +374,14 @@ def target_of(item: Item, place: Place) -> Target:
     """Where an item goes. Raises BadReference."""
     moved = place.move(Reference.parse(item.name))
     return Target(item, moved.path, moved.version)
+
+
+def _whole(ask: Callable[[str, str], _Found | None], repository: str, version: str) -> _Found | None:
+    """What the registry has; None also where it can't tell because it is damaged there: sending it again mends that."""
+    try:
+        return ask(repository, version)
+    except Broken:
+        return None
 
 
 def _raise_first(failed: list[Future[None]]) -> None:

@@ -11,7 +11,7 @@ from sensei_tui.bundle.load import REMOVE, Incomplete, Target
 from sensei_tui.bundle.oci import Document
 from sensei_tui.bundle.pool import reachable
 from sensei_tui.registry.client import Registry
-from sensei_tui.registry.errors import Lied, NotFound
+from sensei_tui.registry.errors import Broken, Lied, NotFound
 
 
 def expect_rest(archive: Archive, lacks: Collection[str], tell: Callable[[str], None]) -> None:
@@ -41,12 +41,18 @@ def demand_rest(
 
 
 def absent(targets: Iterable[Target], registry: Registry) -> Iterator[str]:
-    """Items whose name the registry does not have, or has with another content."""
+    """Items whose name the registry does not have, or has with another content. Raises Incomplete where it has them
+    and can't read them."""
     for target in targets:
         try:
             found = registry.has_manifest(target.repository, target.version)
         except NotFound:
             found = None
+        except Broken as error:
+            raise Incomplete(
+                "The registry cannot read what it has.", where=error.where,
+                why=f"{error.why}: {target.item.digest}, or what it names, is damaged in its storage", remedy=REMOVE,
+            ) from None  # fmt: skip
         if found != target.item.digest:
             yield f"{target.item.name}: {'is not there' if found is None else f'is {found}, not {target.item.digest}'}"
 

@@ -22,8 +22,8 @@ _ENDLESS = 1e9
 """Seconds: more than that nobody waits."""
 ALWAYS = 1_000
 """Worth trying again as long as the caller's patience lasts."""
-_WRITING_FAILED = 3
-"""Times a write is tried that the registry answers with 500: a full disk does not get better by more."""
+_FAILED = 3
+"""Times something is tried that the registry answers with 500: a full or damaged disk does not get better by more."""
 _ALERT = "\x15\x03"
 """How an alert of TLS begins: what a TLS server may answer to plain HTTP."""
 _NO_PLAIN = "Leave out the option for plain HTTP (--plain-http)."
@@ -137,11 +137,21 @@ class ServerFailed(RegistryError):
     tries = ALWAYS
 
 
+class Broken(ServerFailed):
+    """500 where nothing was written: what the registry has of it may be damaged.
+
+    docker-registry 2.8 and registry 3 answer so as long as the file that names a blob or manifest is empty, as a crash
+    may leave it; sending it again mends that.
+    """
+
+    tries = _FAILED
+
+
 class Full(RegistryError):
     """5xx in the middle of writing: most often there is no room left."""
 
     code = "registry-full"
-    tries = _WRITING_FAILED
+    tries = _FAILED
 
 
 class Slow(RegistryError):
@@ -202,7 +212,7 @@ def _judged(asked: Asked, status: int, reason: str, message: str) -> _Judged:
     if status == 408:  # a proxy's, when what we read from came too slowly
         return ServerFailed, "", "It waits too little for what we send: raise the time limit of the proxy before it."
     if status >= 500:
-        return ServerFailed, "", "Look at the registry's own log, then try again."
+        return Broken if status == 500 else ServerFailed, "", "Look at the registry's own log, then try again."
     return _BY_STATUS.get(status, (Refused, "", ""))
 
 

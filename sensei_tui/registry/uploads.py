@@ -128,7 +128,7 @@ class Upload:
             self._progressed(place)
             self._at(place)
             return False
-        head = self._call("HEAD", f"/v2/{self._blob.repository}/blobs/{self._blob.digest}", {200, 404})
+        head = self._call("HEAD", f"/v2/{self._blob.repository}/blobs/{self._blob.digest}", {200, 404, 500})
         if self._requests.ask(head).status == 200:
             return True
         self._drop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,13 +17,13 @@ import pytest
 
 from sensei_tui.bundle import load
 from sensei_tui.registry.client import Registry
-from sensei_tui.registry.errors import TlsFailed, Unauthorized
+from sensei_tui.registry.errors import Broken, TlsFailed, Unauthorized
 from sensei_tui.registry.patience import Patience
 from sensei_tui.registry.reference import Place
 from tests.bundle.counting import counting
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, HOST, TOOL, WEB, bundle
-from tests.bundle.test_load import complete, loaded, opened, stored, through
+from tests.bundle.test_load import complete, data_of, loaded, opened, stored, through
 from tests.registry.bearer import with_tokens
 from tests.registry.certificates import server
 from tests.registry.kinds import both
@@ -169,6 +170,11 @@ def test_the_registry_killed_again_and_again_has_everything_in_the_end(many: Pat
             real.kill()
             real.start()
 
+    def spare(tally: load.Tally) -> None:
+        """Manifests: one that it has half is kept for good, which is another test's matter."""
+        if tally.sent >= tally.total:
+            over.set()
+
     killer = threading.Thread(target=kill)
     # A registry that answers 500 to a write is asked three times: they must not fall into one restart.
     patience = Patience(attempts=400, first=0.3, longest=0.5)
@@ -178,10 +184,41 @@ def test_the_registry_killed_again_and_again_has_everything_in_the_end(many: Pat
     ):
         killer.start()
         try:
-            loaded(many, registry)
+            archive, contents, found = opened(many)
+            load.Loader(archive, contents, found, registry, spare).run()
         finally:
             over.set()
             killer.join()
+        assert complete(many, registry)
+
+
+@pytest.mark.parametrize("kept", ["_layers", "_manifests/revisions", "_manifests/tags"])
+def test_what_a_crash_left_empty_in_the_registry_is_sent_again(many: Path, real: Real, kept: str) -> None:
+    """It answers 500 to whoever asks for it, from then on."""
+    with through(real.port) as registry:
+        loaded(many, registry)
+        for link in (real.root / "blobs").rglob(f"{kept}/**/link"):
+            link.write_bytes(b"")
+        with pytest.raises((Broken, load.Incomplete)):
+            complete(many, registry)
+        loaded(many, registry)
+        assert complete(many, registry)
+
+
+def test_a_manifest_that_a_crash_left_empty_is_named_for_the_registry_keeps_it(many: Path, real: Real) -> None:
+    _, contents, _ = opened(many)
+    digest = contents.items[0].digest
+    with through(real.port) as registry:
+        loaded(many, registry)
+        kept = data_of(real, digest)
+        kept.write_bytes(b"")
+        loaded(many, registry)
+        with pytest.raises(load.Incomplete, match="cannot read what it has") as caught:
+            complete(many, registry)
+        assert digest in caught.value.why
+        assert "removed from the registry's storage" in caught.value.remedy
+        shutil.rmtree(kept.parent)
+        loaded(many, registry)
         assert complete(many, registry)
 
 
