@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
+from sensei_tui.base.text import one_line
 
 AGAIN: Final = "Copy it again from its source."
 
@@ -27,7 +28,17 @@ class BadBundle(SenseiError):
 def unreadable(path: Path, error: OSError) -> NoBundle:
     """What the system says of a bundle's file, with what to do."""
     remedy = _REMEDIES.get(error.errno or 0, "Look at the disk or medium; copy the bundle again from its source.")
-    return NoBundle("The bundle can't be read.", where=str(path), why=error.strerror or str(error), remedy=remedy)
+    return NoBundle("The bundle can't be read.", where=str(path), why=cause(error), remedy=remedy)
+
+
+def cause(error: BaseException) -> str:
+    """What the system said, however deep libraries wrapped it (docker's, requests', urllib3's)."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        inner = inner.__cause__ or inner.__context__
+    return one_line(str(error))
 
 
 _NAMED = "Name the bundle's file, its volumes, or the directory where it was unpacked."

@@ -19,7 +19,7 @@ import msgspec
 
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.bundle.disk import DiskFull
-from sensei_tui.bundle.errors import BadBundle
+from sensei_tui.bundle.errors import BadBundle, cause
 from sensei_tui.bundle.oci import DIGEST, MANIFEST_MAX, OCI_MANIFEST, Descriptor, Document, digest_of, encoded
 from sensei_tui.bundle.pool import Reader, file_reader
 from sensei_tui.bundle.source import NotThere, Source
@@ -65,7 +65,7 @@ class Engine(Source):
             self._client.ping()
         except (docker.errors.DockerException, OSError) as error:
             raise NoEngine(
-                "No Docker engine answers.", where="DOCKER_HOST, or /var/run/docker.sock", why=str(error),
+                "No Docker engine answers.", where="DOCKER_HOST, or /var/run/docker.sock", why=cause(error),
                 remedy="Start it, or take the images from their registry: leave --images-from out.",
             ) from None  # fmt: skip
         self._kept = tempfile.TemporaryDirectory(prefix=".sensei-images-", dir=work)
@@ -112,7 +112,7 @@ class Engine(Source):
                     "There is no room for the engine's images.", where=str(path.parent),
                     remedy="Each is kept beside the bundle while it is made: make room, or name another --output.",
                 ) from None  # fmt: skip
-            raise NoEngine("The Docker engine could not give an image.", where=name, why=str(error)) from None
+            raise NoEngine("The Docker engine could not give an image.", where=name, why=cause(error)) from None
         return path
 
 

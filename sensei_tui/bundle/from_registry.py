@@ -31,7 +31,10 @@ class Registries(Source):
         try:
             found = registry.manifest(reference.path, reference.version)
         except NotFound as error:
-            raise NotThere(f"The registry has no image {name}.", where=error.where, why=error.why) from None
+            raise NotThere(
+                f"The registry has no image {name}.", where=error.where, why=error.why,
+                remedy="Copy it there, or name a registry that has it (--images-from HOST[/PREFIX]).",
+            ) from None  # fmt: skip
         return read_document(found.content, found.media_type, str(reference))
 
     def document(self, name: str, wanted: Descriptor) -> Document:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from sensei_tui.bundle.errors import cause
 from sensei_tui.bundle.runtimes import NoRuntime
 from sensei_tui.registry.reference import Reference
 
@@ -35,7 +36,7 @@ class Engine:
             self.architecture = str(self._client.version().get("Arch", ""))
         except (docker.errors.DockerException, OSError) as error:
             raise NoRuntime(
-                "No Docker engine answers.", where="DOCKER_HOST, or /var/run/docker.sock", why=str(error),
+                "No Docker engine answers.", where="DOCKER_HOST, or /var/run/docker.sock", why=cause(error),
                 remedy="Start it, or load into a registry: --registry",
             ) from None  # fmt: skip
 
@@ -50,7 +51,7 @@ class Engine:
         try:
             images = self._client.api.images()
         except (docker.errors.DockerException, OSError) as error:
-            raise NoRuntime("The Docker engine does not tell its images.", why=str(error)) from None
+            raise NoRuntime("The Docker engine does not tell its images.", why=cause(error)) from None
         tags = ((name, str(image["Id"])) for image in images for name in image.get("RepoTags") or ())
         # An engine leaves out the Hub's name.
         return {str(Reference.parse(name)): frozenset({id}) for name, id in tags if name != _UNNAMED}
@@ -73,7 +74,7 @@ class Engine:
         try:
             self._client.images.load(_pieces(source))
         except (docker.errors.DockerException, OSError) as error:
-            raise NoRuntime("The Docker engine could not take the images.", why=str(error)) from None
+            raise NoRuntime("The Docker engine could not take the images.", why=cause(error)) from None
 
 
 def _pieces(source: int) -> Iterator[bytes]:

@@ -38,7 +38,9 @@ class Kept(Archive):
         try:
             yield from checked(_blob(part, file_reader(file)), str(file))
         except BadBundle as error:
-            error.remedy = "Remove that file, and load the volume that has it again."
+            stays = self.remove([name])
+            done = f"It could not be removed ({stays}): remove it" if stays else "It is removed"
+            error.remedy = f"{done}; the same command then tells which volume has it: load that one again."
             raise
 
     def add(self, archive: Archive, names: Iterable[str], on_bytes: Callable[[int], None]) -> None:

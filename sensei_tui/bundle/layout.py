@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from sensei_tui.bundle.errors import BadBundle, NoBundle
+from sensei_tui.bundle.errors import BadBundle, NoBundle, cause
 from sensei_tui.bundle.oci import (
     CONTAINERD_NAME,
     DIGEST,
@@ -51,7 +51,10 @@ class Layout(Source):
             found = self._by_digest.get(digest)
         if found is None:
             some = ", ".join(sorted(self._roots)[:5]) or "none"
-            raise NotThere(f"The layout has no image {name}.", where=str(self.path), why=f"its names are: {some}")
+            raise NotThere(
+                f"The layout has no image {name}.", where=str(self.path), why=f"its names are: {some}",
+                remedy="Copy it there (skopeo copy --all docker://NAME oci:DIR:NAME), or name another source.",
+            )  # fmt: skip
         return self.document(name, found)
 
     def document(self, name: str, wanted: Descriptor) -> Document:
@@ -121,6 +124,6 @@ def _in_tar(path: Path) -> Files:
             }  # fmt: skip
     except (tarfile.TarError, OSError) as error:
         raise NoBundle(
-            "The OCI archive can't be read.", where=str(path), why=str(error),
+            "The OCI archive can't be read.", where=str(path), why=f"it is no whole tar: {cause(error)}",
             remedy="Name a directory with an OCI layout, or a tar of one that is not compressed.",
         ) from None  # fmt: skip

@@ -16,7 +16,7 @@ from sensei_tui.bundle.create import Build, add_files, leave_out, newest
 from sensei_tui.bundle.inventory import Inventory
 from sensei_tui.bundle.oci import Descriptor, Document
 from sensei_tui.bundle.pool import Pool, reachable
-from sensei_tui.bundle.source import PLATFORM, Source, take
+from sensei_tui.bundle.source import PLATFORM, NotThere, Source, all_of, take
 from sensei_tui.bundle.unpacked import room, unpacked_sizes, weights
 from sensei_tui.registry.reference import Reference
 from sensei_tui.site import yamlfile
@@ -56,10 +56,8 @@ Told = Callable[[int, int, str], None]
 
 def build(order: Order, source: Source, on_item: Told) -> Build:
     """Everything but the blobs' bytes is read. Raises NotThere, BadBundle, UsageError (BadReference), SenseiError."""
-    pool, roots = Pool(), list[tuple[Named, Descriptor]]()
-    for number, named in enumerate(order.names):
-        on_item(number, len(order.names), named.name)
-        roots.append((named, _root(order, named, source, pool)))
+    pool = Pool()
+    roots = _roots(order, source, pool, on_item)
     charts, packages = list[Chart](), dict[str, bytes]()
     for name, directory in order.charts.items():
         found, root, package = _chart(name, directory, pool)
@@ -72,6 +70,20 @@ def build(order: Order, source: Source, on_item: Told) -> Build:
     made = Build(pool, _contents(order, pool, items, tuple(charts), sizes))
     add_files(made, packages)
     return made
+
+
+def _roots(order: Order, source: Source, pool: Pool, on_item: Told) -> list[tuple[Named, Descriptor]]:
+    """What is missing is told of all of them at once. Raises NotThere, BadBundle, SenseiError."""
+    found, missing = list[tuple[Named, Descriptor]](), list[NotThere]()
+    for number, named in enumerate(order.names):
+        on_item(number, len(order.names), named.name)
+        try:
+            found.append((named, _root(order, named, source, pool)))
+        except NotThere as error:
+            missing.append(error)
+    if missing:
+        raise all_of(missing)
+    return found
 
 
 def _root(order: Order, named: Named, source: Source, pool: Pool) -> Descriptor:

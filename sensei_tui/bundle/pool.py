@@ -11,7 +11,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Protocol
 
-from sensei_tui.bundle.errors import BadBundle, NoBundle
+from sensei_tui.bundle.errors import BadBundle, NoBundle, cause
 from sensei_tui.bundle.oci import Descriptor, Document, digest_of
 from sensei_tui.bundle.stored import AT_ONCE, BLOCK
 
@@ -98,7 +98,7 @@ def file_reader(path: Path, first: int = 0, size: int | None = None) -> Reader:
                     yield memoryview(buffer)[:got]
                     at, left = at + got, left - got
         except OSError as error:
-            raise NoBundle("A file can't be read.", where=str(path), why=error.strerror or str(error)) from None
+            raise NoBundle("A file can't be read.", where=str(path), why=cause(error)) from None
 
     return read
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import msgspec
 
@@ -28,6 +29,21 @@ class NotThere(SenseiError):
 
     code = "not-there"
     exit_code = ExitCode.FINDING
+
+
+def all_of(errors: Sequence[NotThere]) -> NotThere:
+    """What several say, so that it is found out once; a single one as it is."""
+    if len(errors) == 1:
+        return errors[0]
+    wheres, whys, remedies = (
+        [*dict.fromkeys(texts)] for texts in zip(*((item.where, item.why, item.remedy) for item in errors), strict=True)
+    )
+    alike = len(whys) == 1
+    told = [item.what.rstrip(".") + (f" ({item.why})" if item.why and not alike else "") for item in errors]
+    return NotThere(
+        f"{len(errors)} images are not there.", where=wheres[0] if len(wheres) == 1 else "",
+        why="; ".join([*told, *(whys if alike else [])]), remedy="; ".join(filter(None, remedies)),
+    )  # fmt: skip
 
 
 class Source(ABC):
@@ -83,7 +99,7 @@ def chosen(root: Document, name: str, platforms: tuple[str, ...]) -> Document:
     missing = [wanted for wanted in platforms if not any(_is(item, wanted) for item in kept)]
     if missing:
         there = ", ".join(sorted({str(item.platform) for item in root.children if item.platform})) or "none told"
-        raise NotThere(f"Image {name} is not there for {', '.join(missing)}.", why=f"it is there for: {there}")
+        raise _not_for(name, missing, there)
     if len(kept) == len(root.children):
         return root
     return read_document(index_of(kept, root.media_type), root.media_type, name)
@@ -100,7 +116,14 @@ def _check_platform(source: Source, name: str, root: Document, platforms: tuple[
         return
     missing = [wanted for wanted in platforms if not found.fits(wanted)]
     if found.architecture and missing:
-        raise NotThere(f"Image {name} is not there for {', '.join(missing)}.", why=f"it is there for: {found}")
+        raise _not_for(name, missing, str(found))
+
+
+def _not_for(name: str, missing: Sequence[str], there: str) -> NotThere:
+    return NotThere(
+        f"Image {name} is not there for {', '.join(missing)}.", why=f"it is there for: {there}",
+        remedy="Name only platforms that it has (--platform), or get it for the others.",
+    )  # fmt: skip
 
 
 def _kept(children: tuple[Descriptor, ...], platforms: tuple[str, ...]) -> tuple[Descriptor, ...]:

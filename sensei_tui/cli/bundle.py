@@ -64,16 +64,14 @@ def keep_rest(archive: Archive, lacks: set[str], loaded: str, answer: dict[str, 
     from sensei_tui.bundle.proof import demand_rest
     from sensei_tui.cli.meter import Meter
 
-    meter = Meter("keep")
     answer["missing"] = archive.needed(lacks) if isinstance(archive, Joined) else []
     try:
-        demand_rest(archive, lacks, loaded, meter.add, note)
+        with Meter("keep") as meter:
+            demand_rest(archive, lacks, loaded, meter.add, note)
     except Incomplete:
         if output == "json":
             emit(answer, "", output)
         raise
-    finally:
-        meter.end()
 
 
 @click.command()
@@ -186,11 +184,8 @@ def problems_of(bundle: Bundle) -> list[str]:
     from sensei_tui.bundle.verify import documents, lacking
     from sensei_tui.cli.meter import Meter
 
-    meter = Meter("verify", bundle.size)
-    try:
+    with Meter("verify", bundle.size) as meter:
         found = bundle.damaged(meter.add)
-    finally:
-        meter.end()
     archive, contents = bundle.archive, bundle.contents
     return found or list(lacking(archive, contents, documents(archive, contents)))
 

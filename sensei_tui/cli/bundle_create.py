@@ -88,15 +88,12 @@ def _written(made: Build, target: Path, shape: str, limit: int) -> list[Path]:
     from sensei_tui.bundle.volumes import split, write_volumes
     from sensei_tui.cli.meter import Meter
 
-    meter = Meter("create")
-    try:
+    with Meter("create", resumes=True) as meter:
         if limit:
             builds = split(made, SHAPES[shape], limit)
             return write_volumes(builds, target, SHAPES[shape], limit, lambda done, total, _: meter.set(done, total))
         write_bundle(made, target, SHAPES[shape], lambda done, total, _: meter.set(done, total))
         return [target]
-    finally:
-        meter.end()
 
 
 def _lines(sizes: Mapping[str, int], signed: str) -> list[str]:

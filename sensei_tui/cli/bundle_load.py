@@ -143,7 +143,7 @@ def _load(bundle: Bundle, registry: Registry) -> Loader:
     from sensei_tui.bundle.proof import expect_rest
     from sensei_tui.cli.meter import Meter
 
-    meter = Meter("load")
+    meter = Meter("load", resumes=True)
     told = lambda tally: meter.set(tally.sent, tally.total - tally.there, tally.waits)  # noqa: E731
 
     def looked(tally: Tally) -> None:
@@ -151,12 +151,12 @@ def _load(bundle: Bundle, registry: Registry) -> Loader:
         note(need(tally))
 
     loader = Loader(bundle.archive, bundle.contents, bundle.documents, registry, told, on_need=looked)
-    try:
-        loader.run()
-        return loader
-    finally:
-        loader.stop.set()
-        meter.end()
+    with meter:
+        try:
+            loader.run()
+        finally:
+            loader.stop.set()
+    return loader
 
 
 def _prove(loader: Loader, documents: dict[str, Document], registry: Registry, *, reread: bool) -> None:
@@ -171,11 +171,9 @@ def _prove(loader: Loader, documents: dict[str, Document], registry: Registry, *
         raise Incomplete("The registry does not have everything.", where=str(registry.place), why="; ".join(missing))
     if reread:
         note("reading everything back ...")
-        meter = Meter("reread", sum({target.item.digest: target.item.size for target in loader.whole}.values()))
-        try:
+        size = sum({target.item.digest: target.item.size for target in loader.whole}.values())
+        with Meter("reread", size) as meter:
             read_back(loader.whole, documents, registry, meter.add)
-        finally:
-            meter.end()
 
 
 def _told(tally: Tally, place: str, seconds: float, reread: bool) -> str:

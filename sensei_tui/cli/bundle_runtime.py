@@ -66,7 +66,7 @@ def _transfer(bundle: Bundle, runtime: Runtime, named: str) -> tuple[Transfer, l
     check_platform(bundle.contents, runtime.architecture)
     place = Place.parse(named) if named else None
     images = images_of(bundle.contents, bundle.documents, runtime, place)
-    meter = Meter("load")
+    meter = Meter("load", resumes=True)
 
     def needed(size: int) -> None:
         expect_rest(bundle.archive, transfer.lacks, note)
@@ -74,10 +74,8 @@ def _transfer(bundle: Bundle, runtime: Runtime, named: str) -> tuple[Transfer, l
         meter.set(0, size)
 
     transfer = Transfer(bundle.archive, bundle.contents, images, runtime, meter.add, needed)
-    try:
+    with meter:
         transfer.run()
-    finally:
-        meter.end()
     return transfer, images
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from threading import Lock
+from types import TracebackType
+from typing import Self
 
 from sensei_tui.base.text import clip
 from sensei_tui.base.throughput import Throughput
@@ -14,10 +16,13 @@ LINE, TERMINAL = 15.0, 0.25
 
 
 class Meter:
-    """Told from any thread. On a terminal one line that changes; elsewhere a line now and then."""
+    """Told from any thread, until its `with` ends. On a terminal one line that changes; elsewhere a line now and then.
 
-    def __init__(self, what: str, total: int = 0) -> None:
-        self._what, self._bytes = what, Throughput(total)
+    `resumes`: what Ctrl-C leaves is gone on from by the same command; that is told then.
+    """
+
+    def __init__(self, what: str, total: int = 0, *, resumes: bool = False) -> None:
+        self._what, self._bytes, self._resumes = what, Throughput(total), resumes
         self._tty = sys.stderr.isatty()
         self._told = time.monotonic()
         self._lock = Lock()
@@ -34,11 +39,18 @@ class Meter:
             self._bytes.set(done, total)
             self._tell(waits)
 
-    def end(self) -> None:
-        """Take the changing line away."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The changing line is taken away."""
         if self._tty:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+        if self._resumes and isinstance(error, KeyboardInterrupt):
+            error.add_note("What is done stays: the same command goes on from there.")
 
     def _tell(self, waits: str = "") -> None:
         now = time.monotonic()

@@ -77,8 +77,8 @@ def run(command: click.Command, arguments: list[str]) -> NoReturn:
             fail(_usage(error), as_json=True)
         error.show()
         sys.exit(ExitCode.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        note("Interrupted.")
+    except (click.Abort, KeyboardInterrupt) as error:
+        note(" ".join(["Interrupted.", *getattr(error.__cause__ or error, "__notes__", [])]))
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe has seen enough; keep the interpreter's own flush at exit quiet too.

@@ -146,8 +146,12 @@ def test_an_index_of_which_the_engine_has_not_all(kind: str, engine: str, source
 
 
 def test_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for address in (f"unix://{tmp_path}/none", "tcp://127.0.0.1:1", "nonsense://"):
+    for address, why in (
+        (f"unix://{tmp_path}/none", "No such file or directory"), ("tcp://127.0.0.1:1", "Connection refused"),
+        ("nonsense://", "Invalid bind address protocol: nonsense://"),
+    ):  # fmt: skip
         monkeypatch.setenv("DOCKER_HOST", address)
-        with pytest.raises(NoEngine, match="No Docker engine"):
+        with pytest.raises(NoEngine, match="No Docker engine") as caught:
             Engine(tmp_path)
+        assert caught.value.why == why
     assert not list(tmp_path.iterdir())

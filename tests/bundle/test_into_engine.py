@@ -40,7 +40,7 @@ def test_an_engine_has_every_image_and_the_warning_is_said(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
     none = CliRunner().invoke(command, arguments).exception
     assert isinstance(none, SenseiError)
-    assert none.what == "No Docker engine answers."
+    assert (none.what, none.why) == ("No Docker engine answers.", "No such file or directory")
 
 
 def tags(address: str) -> set[str]:

@@ -113,7 +113,7 @@ def test_only_what_other_volumes_complete_waits_and_only_until_the_registry_has_
 
 
 @both
-def test_a_part_that_was_damaged_while_it_waited_is_named(holding: list[Path], site: Site) -> None:
+def test_a_part_that_was_damaged_while_it_waited_is_named_and_brought_again(holding: list[Path], site: Site) -> None:
     for path in holding[:-1]:
         site.load(path)
     waits = site.kept[0]
@@ -124,8 +124,8 @@ def test_a_part_that_was_damaged_while_it_waited_is_named(holding: list[Path], s
     assert told is not None
     assert told.exit_code == ExitCode.FINDING
     assert str(waits) in told.where
-    assert "load the volume that has it again" in told.remedy
-    waits.unlink()
+    assert "It is removed; the same command then tells which volume has it" in told.remedy
+    assert not waits.exists()
     told = site.load(holding[-1])
     assert told is not None
     assert "Volumes are missing" in told.what

@@ -15,7 +15,7 @@ from sensei_tui.bundle.oci import MANIFEST_MAX, OCI_INDEX
 from sensei_tui.bundle.pool import Pool
 from sensei_tui.bundle.source import NotThere, take
 from tests.bundle.images import LayoutMaker
-from tests.bundle.samples import API, HOST, TOOL, layout
+from tests.bundle.samples import API, HOST, TOOL, built, layout
 
 AMD, BOTH = ("linux/amd64",), ("linux/amd64", "linux/arm64")
 
@@ -100,6 +100,19 @@ def test_names_that_are_not_there_are_told_with_some_that_are(root: Path) -> Non
     with pytest.raises(NotThere, match=r"no image example\.com/a:1") as caught:
         taken(root, "example.com/a:1")
     assert API in caught.value.why
+
+
+def test_what_is_missing_is_told_of_all_at_once(tmp_path: Path, root: Path) -> None:
+    with pytest.raises(NotThere, match="2 images are not there") as caught:
+        built(tmp_path, root, ("example.com/a:1", API, "example.com/b:2"))
+    assert caught.value.why.startswith(
+        "The layout has no image example.com/a:1; The layout has no image example.com/b:2; "
+    )
+    assert caught.value.remedy.count("skopeo copy") == caught.value.why.count("its names are") == 1
+    with pytest.raises(NotThere, match="3 images are not there") as caught:
+        built(tmp_path, root, ("example.com/a:1", API, TOOL), platforms=("linux/arm64", "linux/s390x"))
+    assert f"{API} is not there for linux/arm64, linux/s390x (it is there for: linux/amd64)" in caught.value.why
+    assert caught.value.where == ""
 
 
 def test_what_is_told_about_an_image_comes_along(root: Path) -> None:
