@@ -82,8 +82,8 @@ def test_plain(packed: Path, directory: Path, real: Real, prefix: str) -> None:
         with through(narrow.port, prefix.strip("/")) as registry:
             assert complete(packed, registry)
         narrow.clear()
-        again = script(directory, "--plain-http")
-        assert again.returncode == 0, "the registry is that of the last call"
+        again = script(directory)
+        assert again.returncode == 0, "the registry is that of the last call, and how it is spoken to"
         assert [path for _, path in narrow.asked if "/blobs/uploads/" in path] == []
 
 
@@ -121,6 +121,19 @@ def test_what_is_wrong_is_told(directory: Path, secured: Real, tmp_path: Path) -
         assert (done.returncode, text in done.stderr) == (code, True), (options, done.stderr)
         assert not (directory / ".registry").exists()
         assert not password or password not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(("tool", "code", "text"), [("magic", 2, "unknown tool: magic; one of curl skopeo"),
+                                                    ("oras", 3, "oras is not installed here")])  # fmt: skip
+def test_a_tool_that_is_not_there_is_told_before_every_file_is_read(
+    directory: Path, tmp_path: Path, tool: str, code: int, text: str
+) -> None:  # fmt: skip
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    for name in ("dirname", "mktemp", "rm", "sed", "grep"):
+        (bare / name).symlink_to(str(shutil.which(name)))
+    done = script(directory, "--registry", "127.0.0.1:1", "--tool", tool, PATH=str(bare))
+    assert (done.returncode, text in done.stderr, done.stdout) == (code, True, ""), done.stderr
 
 
 def test_a_damaged_file_is_named_and_nothing_is_sent(directory: Path, real: Real) -> None:

@@ -12,7 +12,7 @@ usage() {
 ./load-images.sh --containerd            into this node's containerd, without a registry: where CONTAINERD_ADDRESS
                                          and CONTAINERD_NAMESPACE say, or into k8s.io, where a kubelet looks
 
-  --registry R     where to; also SENSEI_REGISTRY, or what an earlier call was told
+  --registry R     where to; also SENSEI_REGISTRY, or what an earlier call was told (with --plain-http, if it was)
   --ca FILE        certificate of the authority that signed the registry's
   --plain-http     the registry has no TLS
   --user NAME      login; the password is asked for, or taken from REGISTRY_PASSWORD
@@ -31,8 +31,7 @@ fail() { # EXIT CODE, WHY
 }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-registry=${SENSEI_REGISTRY:-} ca='' scheme=https user='' trust='' tool='' sums=yes into=registry
-[ -n "$registry" ] || { [ -r .registry ] && read -r registry <.registry; }
+registry='' ca='' scheme=https user='' trust='' tool='' sums=yes into=registry
 while [ $# -gt 0 ]; do
     case $1 in
     --registry | --ca | --user | --trust | --tool)
@@ -49,6 +48,11 @@ while [ $# -gt 0 ]; do
     shift
 done
 
+[ -n "$registry" ] || registry=${SENSEI_REGISTRY:-}
+if [ -z "$registry" ] && [ -r .registry ]; then
+    read -r registry told <.registry
+    scheme=${told:-$scheme}
+fi
 case $registry in
 *://*) fail 2 "name the registry without https:// or http://: ${registry#*://}" ;;
 *[!A-Za-z0-9._:/\[\]-]*) fail 2 "that is no registry: $registry" ;;
@@ -64,6 +68,16 @@ case $ca in '' | /*) ;; *) ca=$here/$ca ;; esac
 case $trust in '' | /*) ;; *) trust=$here/$trust ;; esac
 [ -z "$ca" ] || [ -r "$ca" ] || fail 2 "can't read $ca"
 [ -z "$trust" ] || [ -r "$trust" ] || fail 2 "can't read $trust"
+
+tools='curl skopeo crane oras podman nerdctl docker'
+case " $tools " in *" $tool "*) ;; *) [ -z "$tool" ] || fail 2 "unknown tool: $tool; one of $tools" ;; esac
+for name in $tools; do
+    [ -n "$tool" ] || ! has "$name" || tool=$name
+done
+if [ "$into" = registry ]; then
+    [ -n "$tool" ] || fail 3 "none of $tools is here; without a registry: --containerd, on every node"
+    has "$tool" || fail 3 "$tool is not installed here"
+fi
 
 work=$(mktemp -d) || fail 3 'no directory for temporary files'
 trap 'rm -rf "$work"' EXIT
@@ -161,9 +175,6 @@ images_tar() { (cd "$work/tar" && tar -chf - "$@" blobs); }
 
 [ "$into" = registry ] || { . ./load-containerd.sh && exit 0; }
 
-for name in curl skopeo crane oras podman nerdctl docker; do
-    [ -n "$tool" ] || ! has "$name" || tool=$name
-done
 password=${REGISTRY_PASSWORD:-}
 if [ -n "$user" ] && [ -z "$password" ]; then
     printf 'Password of %s at %s: ' "$user" "$registry" >&2
@@ -387,12 +398,10 @@ podman | nerdctl | docker)
     images_tar manifest.json | "$tool" load || fail 3 "$tool could not read the images$lacks"
     by_tool with_engine
     ;;
-'') fail 3 'none of curl, skopeo, crane, oras, podman, nerdctl, docker is here; without a registry: --containerd, on every node' ;;
-*) fail 2 "unknown tool: $tool" ;;
 esac
 about=$(grep -c '^about ' images.list)
 case $tool in curl | crane | oras) about=0 ;; esac
 [ "$about" = 0 ] || say "$about signatures and SBOMs stay behind: $tool takes none along; curl, crane and oras do"
 # On a medium that can only be read it is named again.
-{ printf '%s\n' "$registry" >.registry; } 2>/dev/null
+{ printf '%s\n' "$registry $scheme" >.registry; } 2>/dev/null
 say "$images images are in $registry. Set global.imageRegistry to it in the values."
