@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 
-from sensei_tui.widgets.lines import Line, Pane, spans_width
+from sensei_tui.widgets.lines import Line, Pane, line, span, spans_width
 
 LEAN = "-serial"
 """The app's class where every byte counts."""
@@ -48,6 +48,7 @@ class Rows(Pane, can_focus=True):
         Binding("home,g", "jump(-1)", "first", show=False),
         Binding("end,G", "jump(1)", "last", show=False),
         Binding("enter", "choose", "open", show=False),
+        Binding("escape", "show_all", "show all", show=False),
     ]
 
     @dataclass
@@ -104,6 +105,10 @@ class Rows(Pane, can_focus=True):
         old_index = self._index()
         needle = self.filter_text
         wanted = [row for row in self._all if not needle or (row.key and needle in (row.search or row.text).lower())]
+        if needle:
+            wanted.insert(
+                0, Row("", line(span(f"Only rows that contain {needle!r}: / changes that, Esc shows all.", "dim")))
+            )
         self.rows = wanted
         keys = [row.key for row in wanted]
         if self.cursor not in keys or not self.cursor:
@@ -169,6 +174,14 @@ class Rows(Pane, can_focus=True):
         """Enter."""
         if self.chosen_row:
             self.post_message(self.Chosen(self, self.cursor))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc is the screen's own where nothing is filtered."""
+        return action != "show_all" or bool(self.filter_text)
+
+    def action_show_all(self) -> None:
+        """Take the filter away."""
+        self.set_filter("")
 
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor; a second click on it opens the row."""

@@ -19,6 +19,12 @@ from sensei_tui.widgets.rows import Row, Rows
 
 
 class ListApp(App[None]):
+    BINDINGS = [("escape", "leave", "leave")]
+    left = 0
+
+    def action_leave(self) -> None:
+        self.left += 1
+
     def compose(self) -> ComposeResult:
         yield Rows(id="rows")
         yield Pane(id="pane")
@@ -67,9 +73,22 @@ async def test_filter_hides_rows_and_headings() -> None:
     async with app.run_test():
         app.rows.set_rows(rows("alpha", "beta", "alphabet"))
         app.rows.set_filter("ALPHA")
-        assert [row.key for row in app.rows.rows] == ["alpha", "alphabet"]
+        assert [row.key for row in app.rows.rows] == ["", "alpha", "alphabet"]
+        assert shown(app.rows)[0] == "  Only rows that contain 'alpha': / changes that, Esc shows all."
         app.rows.set_filter("")
         assert len(app.rows.rows) == 4
+
+
+async def test_escape_takes_the_filter_away_and_only_then_leaves() -> None:
+    app = ListApp()
+    async with app.run_test() as pilot:
+        app.rows.focus()
+        app.rows.set_rows(rows("alpha", "beta"))
+        app.rows.set_filter("alpha")
+        await pilot.press("escape")
+        assert (app.rows.filter_text, len(app.rows.rows), app.left) == ("", 3, 0)
+        await pilot.press("escape")
+        assert app.left == 1
 
 
 async def test_only_the_cursor_row_carries_the_mark() -> None:
@@ -180,10 +199,13 @@ short  stays
 
 
 def test_no_key_of_a_screen_is_taken_by_the_rows_that_have_the_cursor() -> None:
-    """A key in the footer does what it says; Enter alone is handed on by the rows."""
+    """A key in the footer does what it says; Enter is handed on by the rows, and Esc where nothing is filtered."""
     for module in pkgutil.iter_modules(screens.__path__):
         importlib.import_module(f"{screens.__name__}.{module.name}")
-    taken = {key for item in Rows.BINDINGS if isinstance(item, Binding) for key in item.key.split(",")} - {"enter"}
+    taken = {key for item in Rows.BINDINGS if isinstance(item, Binding) for key in item.key.split(",")} - {
+        "enter",
+        "escape",
+    }
     found = _below(SenseiScreen)
     assert len(found) > 6
     for screen in found:
