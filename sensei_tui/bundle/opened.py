@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from sensei_tui.bundle.archive import Archive
 from sensei_tui.bundle.contents import AGAIN, SUMS, Contents, read_contents
 from sensei_tui.bundle.errors import BadBundle
-from sensei_tui.bundle.joined import Joined, open_bundle
+from sensei_tui.bundle.joined import Joined, Missing, open_bundle
 from sensei_tui.bundle.oci import Document, digest_of
 from sensei_tui.bundle.signed import NotTrusted, Seal, seal_of
 from sensei_tui.bundle.sshsig import allowed_signers
@@ -34,6 +35,13 @@ class Bundle:
         """
         archive = open_bundle(paths, keep)
         return cls(archive, read_contents(archive))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """A medium that is held open can't be taken out."""
+        self.archive.close()
 
     @property
     def path(self) -> Path:
@@ -71,6 +79,11 @@ class Bundle:
         return isinstance(self.archive, Joined)
 
     @property
+    def missing(self) -> tuple[Missing, ...]:
+        """Volumes that are not here, with what they hold."""
+        return self.archive.missing if isinstance(self.archive, Joined) else ()
+
+    @property
     def _parts(self) -> list[Archive]:
         return self.archive.archives if isinstance(self.archive, Joined) else [self.archive]
 
@@ -84,6 +97,12 @@ class Bundle:
             found += [f"{part.path}: {text}" for text in check_files(part, archive.sums_of(part, wanted), on_bytes)]
             found += [f"{part.path}: {name}: no checksum names it" for name in archive.strange(part, wanted)]
         return found
+
+    def problems(self, on_bytes: OnBytes) -> list[str]:
+        """Everything that is wrong with what is here, a sentence each; every byte is read. Raises BadBundle."""
+        return self.damaged(on_bytes) or list(
+            lacking(self.archive, self.contents, documents(self.archive, self.contents))
+        )
 
     def check_small(self) -> None:
         """Every file that is no blob is what SHA256SUMS says, and no other is there. Raises BadBundle."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,21 +79,13 @@ def keep_rest(archive: Archive, lacks: set[str], loaded: str, answer: dict[str, 
 @output_option
 def inspect(files: tuple[Path, ...], output: str) -> None:
     """What is in a bundle. Says by which key it is signed, and not whether that key is trusted: verify does."""
-    from sensei_tui.bundle.contents import read_contents
-    from sensei_tui.bundle.joined import open_bundle
+    from sensei_tui.bundle.opened import Bundle
 
-    archive = open_bundle(files)
-    contents = read_contents(archive)
-    signed, missing = fingerprint_of(archive), missing_of(archive)
+    bundle = Bundle.open(*files)
+    contents, missing = bundle.contents, bundle.missing
+    signed = fingerprint_of(bundle.archive)
     lines = [*lines_of(contents), f"signed    {signed or 'no'}", *(f"missing   {item}" for item in missing)]
     emit({"contents": contents, "signed": signed, "missing": missing}, lines, output)
-
-
-def missing_of(archive: Archive) -> list[Missing]:
-    """Volumes that are not here, with what they hold."""
-    from sensei_tui.bundle.joined import Joined
-
-    return [*archive.missing] if isinstance(archive, Joined) else []
 
 
 def fingerprint_of(archive: Archive) -> str:
@@ -143,7 +135,7 @@ def verify(files: tuple[Path, ...], site: Path | None, trust: Path | None, allow
     accepted = allow_unsigned and isinstance(doubt, NotTrusted)
     if doubt and accepted:
         note(f"{doubt.what} {doubt.why}".strip())
-    found, missing = problems_of(bundle), missing_of(archive)
+    found, missing = problems_of(bundle), bundle.missing
     answer = {"bundle": str(archive.path), "version": contents.version, "signed": seal,
               "untrusted": _untrusted(doubt), "problems": found, "missing": missing}  # fmt: skip
     emit(answer, verdict(bundle, seal, found, missing, _unsealed(doubt)), output)
@@ -180,18 +172,15 @@ def _unsealed(doubt: SenseiError | None) -> str:
 
 
 def problems_of(bundle: Bundle) -> list[str]:
-    """Everything that is wrong with its content."""
-    from sensei_tui.bundle.verify import documents, lacking
+    """Everything that is wrong with its content; how far it is read is shown."""
     from sensei_tui.cli.meter import Meter
 
     with Meter("verify", bundle.size) as meter:
-        found = bundle.damaged(meter.add)
-    archive, contents = bundle.archive, bundle.contents
-    return found or list(lacking(archive, contents, documents(archive, contents)))
+        return bundle.problems(meter.add)
 
 
 def verdict(
-    bundle: Bundle, seal: Seal | None, problems: list[str], missing: list[Missing], unsealed: str
+    bundle: Bundle, seal: Seal | None, problems: list[str], missing: Sequence[Missing], unsealed: str
 ) -> list[str]:  # fmt: skip
     """For people. What is wrong with volumes names each by itself."""
     from sensei_tui.base.text import plural

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sensei_tui.cli.bundle import FILE, FILES, missing_of, sealed, trust_options, trusted_keys
+from sensei_tui.cli.bundle import FILE, FILES, sealed, trust_options, trusted_keys
 from sensei_tui.cli.install import SITE
 from sensei_tui.cli.output import emit, note, output_option
 
@@ -57,7 +57,7 @@ def _opened(files: tuple[Path, ...], keys: Path | None, *, allow_unsigned: bool)
 
     bundle = Bundle.open(*files)
     sealed(bundle, keys, allow_unsigned=allow_unsigned)
-    for item in missing_of(bundle.archive):
+    for item in bundle.missing:
         note(f"missing: {item}")
     return shelf(bundle.archive, bundle.contents, bundle.documents), bundle.contents
 

@@ -51,9 +51,9 @@ def look(site: Site, file: Path) -> Candidate:
 
 def doubts_of_volumes(bundle: Bundle) -> list[str]:
     """A sentence where only some volumes are here."""
-    if not isinstance(bundle.archive, Joined) or not bundle.archive.missing:
+    missing = bundle.missing
+    if not missing:
         return []
-    missing = bundle.archive.missing
     numbers = ", ".join(str(item.number) for item in missing)
     return [
         f"of its {missing[0].of} volumes these are not there: {numbers}; what they have must be in the registry first"

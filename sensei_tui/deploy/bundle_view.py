@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from sensei_tui.base import clock
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.text import bytes_si, plural
+from sensei_tui.base.throughput import Throughput
 from sensei_tui.bundle.contents import Contents
 from sensei_tui.bundle.opened import Bundle
 from sensei_tui.deploy.fitting import doubts_of_upgrade
@@ -59,10 +62,31 @@ def bundle_view(site: Site) -> BundleView:
     if not config.bundle:
         return BundleView(registry=config.registry)
     try:
-        found = bundle_of(site)
+        with bundle_of(site) as found:
+            return _view(site, found)
     except SenseiError as error:
         return BundleView(path=config.bundle, registry=config.registry, error=_words(error))
-    contents = found.contents
+
+
+def verified(found: Bundle, tell: Callable[[str], None]) -> str:
+    """Every byte of it is read; how far that is, is told. Raises BadBundle."""
+    meter = Throughput(found.size)
+
+    def told(count: int) -> None:
+        meter.set(meter.done + count, meter.total)
+        tell(f"verify {100 * meter.done // max(1, meter.total)} %")
+
+    problems = found.problems(told)
+    if problems:
+        return problems[0] + (f"; and {len(problems) - 1} more" if len(problems) > 1 else "")
+    good = f"every byte, and {plural(len(found.documents), 'manifest')}, as they should be"
+    if not found.missing:
+        return good
+    return f"{good}; missing: volume {', '.join(str(item.number) for item in found.missing)} of {found.missing[0].of}"
+
+
+def _view(site: Site, found: Bundle) -> BundleView:
+    config, contents = site.config, found.contents
     seconds = clock.duration(contents.size / RATE)
     return BundleView(
         path=str(found.path), registry=config.registry, contents=contents, version=_version(site, contents),

@@ -297,7 +297,8 @@ class Session:
         """Make it the site's. Raises SenseiError."""
         from sensei_tui.deploy.adopt import adopt
 
-        adopt(self.site, found.file, found.bundle, registry=None, keys=None, unsigned=found.unsigned)
+        with found.bundle:
+            adopt(self.site, found.file, found.bundle, registry=None, keys=None, unsigned=found.unsigned)
         self._reopened()
 
     def set_registry(self, place: str) -> None:
@@ -316,25 +317,17 @@ class Session:
 
     def verify_bundle(self) -> None:
         """Read every byte of it; how far that is, is told. Raises SenseiError."""
-        from sensei_tui.base.throughput import Throughput
-        from sensei_tui.bundle.verify import check_files, sums
+        from sensei_tui.deploy.bundle_view import verified
         from sensei_tui.deploy.loading import bundle_of
 
-        found = bundle_of(self.site)
-        wanted = sums(found.archive)
-        meter = Throughput(sum(found.archive.entries[name].size for name in wanted))
-
-        def told(count: int) -> None:
-            before = self.verifying
-            meter.set(meter.done + count, meter.total)
-            self.verifying = f"verify {100 * meter.done // max(1, meter.total)} %"
-            if self.verifying != before:
+        def told(text: str) -> None:
+            if text != self.verifying:
+                self.verifying = text
                 self.announce(Topic.BUNDLE)
 
         try:
-            problems = check_files(found.archive, wanted, told)
-            count = len(found.documents)
-            self.verified = problems[0] if problems else f"every byte, and {count} manifests, as they should be"
+            with bundle_of(self.site) as found:
+                self.verified = verified(found, told)
         finally:
             self.verifying = ""
             self.announce(Topic.BUNDLE)

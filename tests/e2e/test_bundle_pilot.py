@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from sensei_tui.app import SenseiApp
+from sensei_tui.helm.images import needed
 from sensei_tui.runs.model import RunState
 from sensei_tui.site.site import Site
 from sensei_tui.terminal.profile import RICH
+from tests.bundle.images import LayoutMaker
 from tests.e2e.pilot import screen_text, shown, until
 from tests.e2e.sites import SiteUnderTest
 from tests.e2e.test_bundle_run import bundle_of, layout, site  # noqa: F401
@@ -47,3 +50,44 @@ async def test_from_no_bundle_to_a_loaded_one_without_a_cluster(site: SiteUnderT
         await until(pilot, lambda: site.run().view().state is RunState.DONE)
         said = site.run().journal.read_text()
         assert "to send, for which the registry needs room; 0 B are there" in said
+
+
+async def test_volumes_that_are_not_there_are_told_and_a_medium_can_be_taken_out(
+    site: SiteUnderTest,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    first, second, *_ = volumes(site, tmp_path)
+    second.rename(tmp_path / second.name)
+    site.sensei("bundle", "use", str(first.parent), "--allow-unsigned")
+    app = SenseiApp(Site.open(site.site.root), RICH)
+    async with app.run_test(size=(132, 43)) as pilot:
+        await shown(pilot, "What to do next")
+        await pilot.press("6")
+        await shown(pilot, "verify")
+        await pilot.press("v")
+        await shown(pilot, "as they should be; missing: volume 2 of")
+        assert not held_open(first.parent)
+        content = bytearray(first.read_bytes())
+        content[-2_000] ^= 1
+        first.write_bytes(content)
+        await pilot.press("v")
+        await shown(pilot, f"{first.name}:", "its gzip checksum is another")
+        assert not held_open(first.parent)
+
+
+def volumes(found: SiteUnderTest, root: Path) -> list[Path]:
+    """Of 450 kB, beside nothing else."""
+    made = LayoutMaker(root / "layout")
+    for item in needed({}):
+        made.name(made.manifest([made.layer(70_000)]), item.name)
+    media = root / "media"
+    media.mkdir()
+    found.sensei("bundle", "create", "--images-from", f"oci:{made.done()}", "--output", str(media / "bundle.tar.gz"),
+                 "--volume-size", "450kB")  # fmt: skip
+    return sorted(media.iterdir())
+
+
+def held_open(below: Path) -> list[str]:
+    """Files there that this process has open."""
+    links = [item for item in Path("/proc/self/fd").iterdir() if item.is_symlink()]
+    return [target for item in links if (target := os.readlink(item)).startswith(str(below))]
