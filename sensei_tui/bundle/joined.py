@@ -189,7 +189,7 @@ def open_bundle(paths: Iterable[Path], keep: Path | None = None) -> Archive:
 
     Raises NoBundle, BadBundle, which names the file.
     """
-    files = [file for path in paths for file in _files(path)]
+    files = [file for path in paths for file in files_of(path)]
     opened: list[Archive] = []
     try:
         for file in files:
@@ -209,7 +209,8 @@ def open_bundle(paths: Iterable[Path], keep: Path | None = None) -> Archive:
     return opened[0]
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
+    """The volumes in a directory; anything else is itself. Raises NoBundle where there is none, OSError."""
     if not path.is_dir() or (path / INDEX).exists():
         return [path]
     found = sorted(item for item in path.iterdir() if item.is_file() and ".vol" in item.name and item.suffix != ".part")

@@ -26,6 +26,10 @@ UPGRADE_FROM = "sensei.ai/upgrade-from"
 """Annotation of sensei-full's Chart.yaml: the versions that may be upgraded to this one."""
 
 
+MADE = "--model DIR for a local model, --patterns FILE for the pattern library"
+"""Options that make artifacts."""
+
+
 @dataclass(frozen=True)
 class Named:
     """An image or an artifact by its name in the pods."""
@@ -81,6 +85,8 @@ def _roots(order: Order, source: Source, pool: Pool, on_item: Told) -> list[tupl
             found.append((named, _root(order, named, source, pool)))
         except NotThere as error:
             missing.append(error)
+            if named.kind == "artifact":
+                error.remedy = f"Make it here: {MADE}. Or: {error.remedy}"
     if missing:
         raise all_of(missing)
     return found

@@ -13,7 +13,7 @@ from sensei_tui.bundle.contents import AGAIN, SUMS, Contents, read_contents
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.joined import Joined, Missing, open_bundle
 from sensei_tui.bundle.oci import Document, digest_of
-from sensei_tui.bundle.signed import NotTrusted, Seal, seal_of
+from sensei_tui.bundle.signed import APPENDED, NotTrusted, Seal, seal_of
 from sensei_tui.bundle.sshsig import allowed_signers
 from sensei_tui.bundle.verify import OnBytes, check_files, check_small, documents, lacking, sums
 
@@ -82,6 +82,12 @@ class Bundle:
     def missing(self) -> tuple[Missing, ...]:
         """Volumes that are not here, with what they hold."""
         return self.archive.missing if isinstance(self.archive, Joined) else ()
+
+    @property
+    def unsigned(self) -> list[Path]:
+        """Volumes without a signature, where others have one: it is of all of them, but these may come alone."""
+        without = [part.path for part in self._parts if not part.entries.keys() >= APPENDED]
+        return without if len(without) < len(self._parts) else []
 
     @property
     def _parts(self) -> list[Archive]:

@@ -32,7 +32,7 @@ NAMED = {"DVD": 4_690_000_000, "FAT32": (1 << 32) - 1}
 SEAL: Final = 24 << 10
 """Bytes that are kept for a signature: one of RSA with 16,384 bits is 6 KiB."""
 MOST: Final = 99
-_UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Plan:
 
 
 def parse_size(text: str) -> int:
-    """`DVD`, `FAT32`, `4700MB`, `650MiB` in bytes. Raises UsageError."""
-    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([kmg]i?b)", text.strip(), re.IGNORECASE)
+    """`DVD`, `FAT32`, `4700MB`, `650MiB`, `2209785B` in bytes. Raises UsageError."""
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([kmg]i?b|b)", text.strip(), re.IGNORECASE)
     if found := NAMED.get(text.strip().upper()):
         return found
     if not match:
@@ -61,6 +61,14 @@ def volume_path(output: Path, number: int, of: int) -> Path:
     """`DIR/NAME.vol01of03.tar.gz` of `DIR/NAME.tar.gz`."""
     ending = next((item for item in (".tar.gz", ".tar") if output.name.endswith(item)), "")
     return output.with_name(f"{output.name.removesuffix(ending)}.vol{number:02}of{of:02}{ending}")
+
+
+def is_output(path: Path, output: Path) -> bool:
+    """Whether a call that writes `output` may write this file: itself, or a volume of it, of any number."""
+    ending = next((item for item in (".tar.gz", ".tar") if output.name.endswith(item)), "")
+    name = rf"{re.escape(output.name.removesuffix(ending))}(\.vol[0-9]+of[0-9]+)?{re.escape(ending)}"
+    real, other = path.resolve(), output.resolve()
+    return real == other or (real.parent == other.parent and bool(re.fullmatch(name, real.name)))
 
 
 # Planning.
@@ -82,7 +90,8 @@ def split(build: Build, shape: Shape, limit: int, unit: int = SEGMENT) -> list[B
     if room < (needed := _least(blobs, shape, charts, unit)):
         least = min(head + needed, file_size(build, shape) + SEAL)
         raise UsageError(
-            f"Volumes of {limit:,} bytes are too small for this bundle.", remedy=f"It needs at least {least:,} bytes."
+            f"Volumes of {limit:,} bytes are too small for this bundle.",
+            remedy=f"It needs at least --volume-size {least}B",
         )
     plans = _filled(blobs, shape, room, charts, unit)
     if len(plans) > MOST:

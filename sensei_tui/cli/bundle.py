@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,8 +135,10 @@ def verify(files: tuple[Path, ...], site: Path | None, trust: Path | None, allow
     if doubt and accepted:
         note(f"{doubt.what} {doubt.why}".strip())
     found, missing = problems_of(bundle), bundle.missing
-    answer = {"bundle": str(archive.path), "version": contents.version, "signed": seal,
-              "untrusted": _untrusted(doubt), "problems": found, "missing": missing}  # fmt: skip
+    for path in bundle.unsigned:
+        note(f"warn: {path} is not signed itself: loaded without the others it would be refused; sign all volumes")
+    answer = {"bundle": str(archive.path), "version": contents.version, "signed": seal, "untrusted": _untrusted(doubt),
+              "unsigned": [*map(str, bundle.unsigned)], "problems": found, "missing": missing}  # fmt: skip
     emit(answer, verdict(bundle, seal, found, missing, _unsealed(doubt)), output)
     if doubt and not accepted:
         raise doubt
@@ -224,15 +225,13 @@ def sealed(bundle: Bundle, keys: Path | None, *, allow_unsigned: bool) -> Seal |
 
 def trusted_keys(trust: Path | None, site: Path | None) -> Path | None:
     """The file of trusted keys: what was named, else the site's. None: there is none."""
-    from sensei_tui.cli.install import open_site
-    from sensei_tui.site.site import SiteNotFound
+    from sensei_tui.cli.images import found_site
 
     if trust is not None:
         return trust
-    with suppress(SiteNotFound):
-        file: Path = open_site(site).root / "trusted-keys"
-        return file if file.exists() else None
-    return None
+    here = found_site(site)
+    file = here.root / "trusted-keys" if here else None
+    return file if file and file.exists() else None
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
     from sensei_tui.site.site import Site
 
 FORMATS = ("tar.gz", "tar")
+KEPT = "What is whole is kept beside it (*.part): the same command goes on from there."
+
+
+def once(context: click.Context, option: click.Parameter, given: tuple[Path, ...]) -> Path | None:
+    """The last of several would win in silence. Raises click.BadParameter."""
+    if len(given) > 1:
+        raise click.BadParameter("name one: what the site has in all is in the inventory of its last bundle")
+    return given[0] if given else None
 
 
 @click.command()
@@ -43,7 +52,8 @@ FORMATS = ("tar.gz", "tar")
               help="tar is read by ctr and podman too.")  # fmt: skip
 @click.option("--volume-size", metavar="SIZE",
               help="Files of at most this size: DVD, FAT32, or for example 4700MB, 650MiB.")  # fmt: skip
-@click.option("--since", type=FILE, help="Leave out what the site has: a bundle that it loaded, or its inventory.")
+@click.option("--since", type=FILE, callback=once, multiple=True,
+              help="Leave out what the site has: a bundle that it loaded, or its inventory.")  # fmt: skip
 @click.option("--sign", "key", type=FILE, help="A private key of OpenSSH.")
 @click.option("--ca", type=FILE, help="Certificate of the authority that signed the registry's.")
 @click.option("--plain-http", is_flag=True, help="The registry has no TLS.")
@@ -58,21 +68,23 @@ def create(
 
     Broken off, the same command goes on where it stopped. The same inputs give the same file, byte by byte.
     """
-    from sensei_tui.bundle.create import check_output, source_date
+    from sensei_tui.bundle.create import source_date
     from sensei_tui.bundle.volumes import parse_size
 
     source_date()
+    _check_source(source, ca, plain_http=plain_http)
+    _check_files(patterns, model)
     if target:
-        check_output(target)
+        _check_target(target, since)
     secret = passphrase(key) if key else None
     limit = parse_size(volume_size) if volume_size else 0
     # Helm starts in a process of its own: while it is waited for, the rest is loaded.
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(import_module, "sensei_tui.bundle.make")
-        order = _order(site, version, files, extra, platforms or ("linux/amd64",), patterns, model, since)
+        order = _order(site, version, files, extra, _platforms(platforms), patterns, model, since)
         build = loading.result().build
     if not target:
-        check_output(target := Path(f"sensei-bundle-{order.version}.{shape}"))
+        _check_target(target := Path(f"sensei-bundle-{order.version}.{shape}"), since)
     with closing(_source(source, ca, plain_http, target.parent)) as images:
         made = build(order, images, _tell)
         written = _written(made, target, shape, limit)
@@ -83,17 +95,80 @@ def create(
     emit(answer, _lines(sizes, signed), form)
 
 
+def _check_source(source: str, ca: Path | None, *, plain_http: bool) -> None:
+    """Options that would do nothing. Raises UsageError."""
+    from sensei_tui.base.errors import UsageError
+
+    if not (source.startswith("oci:") or source == "docker"):
+        return
+    for option, given in (("--ca", ca is not None), ("--plain-http", plain_http)):
+        if given:
+            raise UsageError(f"{option} does not go with --images-from {source}.", why="it is for a registry")
+
+
+def _check_files(patterns: Path | None, model: Path | None) -> None:
+    """Before anything is read. Raises UsageError."""
+    from sensei_tui.base.errors import UsageError
+
+    if patterns is not None and not patterns.exists():
+        raise UsageError("The pattern library's snapshot is not there.", where=str(patterns))
+    if model is not None and not model.is_dir():
+        why = "it is a file" if model.exists() else ""
+        raise UsageError("The model's directory is not there.", where=str(model), why=why)
+
+
+def _check_target(target: Path, since: Path | None) -> None:
+    """Raises UsageError where no bundle may be written there; where the one before this one would be lost, too."""
+    from sensei_tui.base.errors import UsageError
+    from sensei_tui.bundle.create import check_output
+    from sensei_tui.bundle.volumes import is_output
+
+    check_output(target)
+    before = [] if since is None else [*since.iterdir()] if since.is_dir() else [since]
+    if any(is_output(path, target) for path in before):
+        raise UsageError(
+            "The new bundle would take the place of the one before it.", where=str(target), why=f"--since {since}",
+            remedy="Name another file: --output FILE",
+        )  # fmt: skip
+
+
+def _platforms(named: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises UsageError where one is none."""
+    from sensei_tui.base.errors import UsageError
+    from sensei_tui.bundle.source import PLATFORM
+
+    for text in named:
+        if not re.fullmatch(r"[a-z0-9]+/[a-z0-9]+(/v[0-9]+)?", text):
+            raise UsageError(
+                f"{text[:80]} is no platform.", where="--platform",
+                remedy="Write OS/ARCH, for example linux/arm64; the option again for one more.",
+            )  # fmt: skip
+    return named or (PLATFORM,)
+
+
 def _written(made: Build, target: Path, shape: str, limit: int) -> list[Path]:
     from sensei_tui.bundle.create import SHAPES, write_bundle
     from sensei_tui.bundle.volumes import split, write_volumes
     from sensei_tui.cli.meter import Meter
 
-    with Meter("create", resumes=True) as meter:
+    with Meter("create", resumes=KEPT) as meter:
         if limit:
             builds = split(made, SHAPES[shape], limit)
-            return write_volumes(builds, target, SHAPES[shape], limit, lambda done, total, _: meter.set(done, total))
+            found = write_volumes(builds, target, SHAPES[shape], limit, lambda done, total, _: meter.set(done, total))
+            _tell_others(found, target)
+            return found
         write_bundle(made, target, SHAPES[shape], lambda done, total, _: meter.set(done, total))
         return [target]
+
+
+def _tell_others(written: list[Path], target: Path) -> None:
+    """Volumes of an earlier call would be taken for this bundle's."""
+    from sensei_tui.bundle.volumes import is_output
+
+    there = {item.name for item in target.parent.iterdir() if is_output(item, target)}
+    others = sorted(there - {item.name for item in written})
+    if others:
+        note(f"warn: beside it lie others by the same name, not of this bundle: remove {', '.join(others)}")
 
 
 def _lines(sizes: Mapping[str, int], signed: str) -> list[str]:
@@ -142,7 +217,8 @@ def _names(
         if path is not None:
             made[_made(artifacts, user)] = path
     names = [Named(item.name, item.kind, item.used_by) for item in found]
-    return (*names, *(Named(name, "image") for name in extra)), made
+    there = {item.name for item in names}
+    return (*names, *(Named(name, "image") for name in dict.fromkeys(extra) if name not in there)), made
 
 
 def _tree(tree: Mapping[str, Any], patterns: bool) -> dict[str, Any]:

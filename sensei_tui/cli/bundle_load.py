@@ -141,9 +141,9 @@ def _load(bundle: Bundle, registry: Registry) -> Loader:
     """One that has run."""
     from sensei_tui.bundle.load import Loader, need
     from sensei_tui.bundle.proof import expect_rest
-    from sensei_tui.cli.meter import Meter
+    from sensei_tui.cli.meter import GOES_ON, Meter
 
-    meter = Meter("load", resumes=True)
+    meter = Meter("load", resumes=GOES_ON)
     told = lambda tally: meter.set(tally.sent, tally.total - tally.there, tally.waits)  # noqa: E731
 
     def looked(tally: Tally) -> None:

@@ -60,13 +60,13 @@ def _transfer(bundle: Bundle, runtime: Runtime, named: str) -> tuple[Transfer, l
     from sensei_tui.base.text import bytes_si
     from sensei_tui.bundle.proof import expect_rest
     from sensei_tui.bundle.runtimes import Transfer, check_platform, images_of
-    from sensei_tui.cli.meter import Meter
+    from sensei_tui.cli.meter import GOES_ON, Meter
     from sensei_tui.registry.reference import Place
 
     check_platform(bundle.contents, runtime.architecture)
     place = Place.parse(named) if named else None
     images = images_of(bundle.contents, bundle.documents, runtime, place)
-    meter = Meter("load", resumes=True)
+    meter = Meter("load", resumes=GOES_ON)
 
     def needed(size: int) -> None:
         expect_rest(bundle.archive, transfer.lacks, note)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
               help="Put in what ssh-keygen -Y sign made of that text; the text lies beside it, as NAME.")  # fmt: skip
 @output_option
 def sign(files: tuple[Path, ...], key: Path | None, text: bool, signature: Path | None, output: str) -> None:
-    """Sign a bundle, or all of its volumes that are named, in place of an earlier signature.
+    """Sign a bundle, or its volumes (all of them: each may be loaded by itself), in place of an earlier signature.
 
     The passphrase is asked for where the key has one. A key on a token, or on another machine, signs in three steps:
 
@@ -108,8 +108,9 @@ def sign_all(files: Iterable[Path], key: Path, secret: bytes | None) -> str:
 def _opened(files: Iterable[Path]) -> Iterator[File]:
     """One after another; closed when the next is asked for."""
     from sensei_tui.bundle.archive import File
+    from sensei_tui.bundle.joined import files_of
 
-    for file in files:
+    for file in (item for path in files for item in files_of(path)):
         with closing(File(file)) as archive:
             yield archive
 

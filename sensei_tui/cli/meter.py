@@ -11,6 +11,7 @@ from typing import Self
 from sensei_tui.base.text import clip
 from sensei_tui.base.throughput import Throughput
 
+GOES_ON = "What is done stays: the same command goes on from there."
 LINE, TERMINAL = 15.0, 0.25
 """Seconds between two lines of a log, and between two pictures on a terminal."""
 
@@ -18,10 +19,10 @@ LINE, TERMINAL = 15.0, 0.25
 class Meter:
     """Told from any thread, until its `with` ends. On a terminal one line that changes; elsewhere a line now and then.
 
-    `resumes`: what Ctrl-C leaves is gone on from by the same command; that is told then.
+    `resumes`: what is told at Ctrl-C, where the same command goes on from what that leaves.
     """
 
-    def __init__(self, what: str, total: int = 0, *, resumes: bool = False) -> None:
+    def __init__(self, what: str, total: int = 0, resumes: str = "") -> None:
         self._what, self._bytes, self._resumes = what, Throughput(total), resumes
         self._tty = sys.stderr.isatty()
         self._told = time.monotonic()
@@ -50,7 +51,7 @@ class Meter:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
         if self._resumes and isinstance(error, KeyboardInterrupt):
-            error.add_note("What is done stays: the same command goes on from there.")
+            error.add_note(self._resumes)
 
     def _tell(self, waits: str = "") -> None:
         now = time.monotonic()

@@ -53,6 +53,13 @@ def builtins(data: Any) -> Any:
     return msgspec.to_builtins(data, enc_hook=str)
 
 
+class _Interrupted(SenseiError):
+    """Ctrl-C."""
+
+    code = "interrupted"
+    exit_code = ExitCode.INTERRUPTED
+
+
 def fail(error: SenseiError, *, as_json: bool) -> NoReturn:
     """Print the error and leave with its exit code."""
     text = json.dumps({"error": error.as_dict()}, ensure_ascii=False) if as_json else str(error)
@@ -78,8 +85,8 @@ def run(command: click.Command, arguments: list[str]) -> NoReturn:
         error.show()
         sys.exit(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt) as error:
-        note(" ".join(["Interrupted.", *getattr(error.__cause__ or error, "__notes__", [])]))
-        sys.exit(ExitCode.INTERRUPTED)
+        told = " ".join(getattr(error.__cause__ or error, "__notes__", []))
+        fail(_Interrupted("Interrupted.", remedy=told), as_json=wants_json(arguments))
     except BrokenPipeError:
         # The reader of a pipe has seen enough; keep the interpreter's own flush at exit quiet too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -63,6 +63,12 @@ class Desk:
         assert done.code == code, done
         return done
 
+    def unpacked(self, path: Path) -> Path:
+        to = self.root / "unpacked"
+        to.mkdir()
+        subprocess.run(["tar", "-xf", path, "-C", to], check=True)
+        return to
+
     def create(self, *arguments: object, code: int = 0) -> Done:
         return self.bundle("create", "--images-from", "oci:layout", "-o", "json", *arguments, code=code)
 
@@ -110,7 +116,11 @@ def test_what_is_wrong_with_an_order(desk: Desk) -> None:
         (["--platform", "linux/s390x"], 1, "linux/s390x"), (["--volume-size", "large"], 2, "no size of a volume"),
         (["--volume-size", "100kB"], 2, "too small"), (["--sign", "none"], 2, "key"), (["--since", "none"], 2, "none"),
         (["--images-from", "oci:none"], 2, "none"), (["--output", "none/a.tar.gz"], 2, "none"),
-        (["--model", "patterns"], 2, "sensei-llm"),
+        (["--model", "patterns"], 2, "sensei-llm"), (["--model", "none"], 2, "model's directory is not there"),
+        (["--model", "key"], 2, "it is a file"), (["--patterns", "none"], 2, "snapshot is not there"),
+        (["--platform", "linux"], 2, "linux is no platform"), (["--plain-http"], 2, "--plain-http does not go with"),
+        (["--platform", "linux/amd64,linux/arm64"], 2, "is no platform"), (["--ca", "key"], 2, "--ca does not go with"),
+        (["--since", "key", "--since", "key"], 2, "name one"),
     ):  # fmt: skip
         done = desk.create("--output", "wrong.tar.gz", *arguments, code=code)
         assert text in done.errors, (arguments, done.errors)
@@ -220,6 +230,48 @@ def test_in_volumes(desk: Desk, signed: Path) -> None:
     assert desk.bundle("verify", "v", "--trust", "allowed").out.startswith("v/b.vol01of02.tar.gz: version 1.0.0")
     assert "missing   volume 2 of 2 with blobs/" in desk.bundle("inspect", "v/b.vol01of02.tar.gz").out
     assert "Only volumes" in desk.bundle("verify", "v", signed, "--trust", "allowed", code=2).errors
+    for path in (desk.root / "v").iterdir():
+        path.unlink()
+    (desk.root / "v/b.vol03of03.tar.gz").touch()
+    done = desk.bundle("create", "--images-from", "oci:large", "--volume-size", "90MB", "--output", "v/b.tar.gz")
+    assert "not of this bundle: remove b.vol03of03.tar.gz" in done.errors
+    (desk.root / "v/b.vol03of03.tar.gz").unlink()
+    desk.bundle("sign", "v/b.vol01of02.tar.gz", "--key", "key")
+    done = desk.bundle("verify", "v", "--trust", "allowed", "-o", "json")
+    assert done.answer["unsigned"] == ["v/b.vol02of02.tar.gz"]
+    assert "v/b.vol02of02.tar.gz is not signed itself" in done.errors
+    desk.bundle("sign", "v", "--key", "key")
+    assert desk.bundle("verify", "v", "--trust", "allowed", "-o", "json").answer["unsigned"] == []
+    assert "it is a directory" in desk.bundle("sign", desk.unpacked(signed), "--key", "key", code=2).errors
+
+
+def test_the_bundle_before_is_not_written_over(desk: Desk, signed: Path) -> None:
+    content = signed.read_bytes()
+    (desk.root / "same").mkdir()
+    for name in (f"sensei-bundle-{VERSION}.tar.gz", "same/b.vol01of02.tar.gz"):
+        (desk.root / name).write_bytes(content)
+    (desk.root / "link.tar.gz").symlink_to(signed)
+    for since, output in (
+        (signed, ["--output", signed]), (f"sensei-bundle-{VERSION}.tar.gz", []), (signed, ["--output", "link.tar.gz"]),
+        ("same/b.vol01of02.tar.gz", ["--output", "same/b.tar.gz"]), ("same", ["--output", "same/b.tar.gz"]),
+    ):  # fmt: skip
+        done = desk.create("--since", since, *output, code=2)
+        assert "would take the place of the one before it" in done.errors, (since, output)
+    assert signed.read_bytes() == content
+
+
+def test_an_image_that_is_named_twice_is_there_once(desk: Desk) -> None:
+    extra = "registry.sensei.ai/sensei/extra:1"
+    names = ["--image", extra, "--image", extra, "--image", desk.names[0]]
+    made = desk.create("--output", "twice.tar.gz", *names).answer
+    found = [item["name"] for item in made["contents"]["items"] if item["kind"] == "image"]
+    assert found == [*desk.names, extra]
+
+
+def test_a_site_that_is_named_and_not_there(desk: Desk, signed: Path) -> None:
+    for command in ("verify", "serve", "load"):
+        more = {"serve": ["--listen", "127.0.0.1:0"], "load": ["--registry", "127.0.0.1:1"]}.get(command, [])
+        assert "none" in desk.bundle(command, signed, "--site", "none", *more, code=2).errors
 
 
 @both

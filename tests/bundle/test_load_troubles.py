@@ -98,7 +98,7 @@ def test_ctrl_c_ends_it_at_once_though_the_registry_stands_still(many: Path, rea
         said = process.communicate(timeout=10)[1]
     assert process.returncode == 130
     assert "Traceback" not in said
-    assert said.endswith("Interrupted. What is done stays: the same command goes on from there.\n")
+    assert said.endswith("Interrupted.\n  do     What is done stays: the same command goes on from there.\n")
 
 
 def test_a_registry_that_stands_still_is_waited_for_in_so_many_words(
