@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from sensei_tui.registry.manifests import Manifest
 from tests.bundle.counting import counting
 from tests.bundle.samples import API, SBOM, TOLD, WEB, bundle, layout
 from tests.bundle.test_load import complete, stored, through
+from tests.bundle.test_serve import Served
 from tests.registry.certificates import server
 from tests.registry.kinds import both
 from tests.registry.real import PASSWORD, USER, Real, login, needs_htpasswd, started
@@ -108,6 +110,8 @@ def test_what_is_wrong_is_told(directory: Path, secured: Real, tmp_path: Path) -
         (["--registry", "127.0.0.1:1", *own], "", 3, "no answer from 127.0.0.1:1"),
         (["--registry", f"https://{secured.place}"], "", 2, "without https://"),
         (["--registry", "a b"], "", 2, "that is no registry"),
+        (["--registry", "127.0.0.1:1/Mirror"], "", 2, "can't have capitals"),
+        (["--containerd", "--registry", "127.0.0.1:1"], "", 2, "does not go with --containerd"),
         ([], "", 2, "name the registry"),
         (["--wizard"], "", 2, "unknown: --wizard"),
         (["--registry"], "", 2, "--registry needs a value"),
@@ -117,8 +121,10 @@ def test_what_is_wrong_is_told(directory: Path, secured: Real, tmp_path: Path) -
         ([*right, *own, "--tool", "magic"], "", 2, "unknown tool: magic"),
     ]  # fmt: skip
     for options, password, code, text in cases:
-        done = script(directory, "--skip-sums", *options, REGISTRY_PASSWORD=password)
+        done = script(directory, *options, REGISTRY_PASSWORD=password)
         assert (done.returncode, text in done.stderr) == (code, True), (options, done.stderr)
+        # Who may write is known when it is tried.
+        assert "comparing checksums" not in done.stdout or "does not let" in text
         assert not (directory / ".registry").exists()
         assert not password or password not in done.stderr + done.stdout
 
@@ -134,6 +140,14 @@ def test_a_tool_that_is_not_there_is_told_before_every_file_is_read(
         (bare / name).symlink_to(str(shutil.which(name)))
     done = script(directory, "--registry", "127.0.0.1:1", "--tool", tool, PATH=str(bare))
     assert (done.returncode, text in done.stderr, done.stdout) == (code, True, ""), done.stderr
+
+
+def test_a_registry_that_can_only_be_read(packed: Path, directory: Path) -> None:
+    """Such as another bundle that is served."""
+    with closing(Served([packed])) as other:
+        done = script(directory, "--plain-http", "--registry", f"{other.place}/other")
+    assert done.returncode == 3
+    assert "can only be read (HTTP 405): name a registry that takes uploads" in done.stderr
 
 
 def test_a_damaged_file_is_named_and_nothing_is_sent(directory: Path, real: Real) -> None:
@@ -306,14 +320,16 @@ def test_signed_by_a_trusted_key(sealed: Path, real: Real, line: str) -> None:
     assert 'Good "sensei-bundle" signature' in done.stdout
 
 
-BAD = {"other": ("vendor {key}", "other"), "expired": ('vendor valid-before="20200101" {key}', "key"),
-       "use": ('vendor namespaces="git" {key}', "key"), "empty": ("# nobody", "key")}  # fmt: skip
+BAD = {"other": ("vendor {key}", "other", "No principal matched"),
+       "expired": ('vendor valid-before="20200101" {key}', "key", "expired"),
+       "use": ('vendor namespaces="git" {key}', "key", ""), "empty": ("# nobody", "key", "")}  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "key"), BAD.values(), ids=BAD.keys())
-def test_not_signed_by_a_trusted_key(sealed: Path, real: Real, line: str, key: str) -> None:
+@pytest.mark.parametrize(("line", "key", "why"), BAD.values(), ids=BAD.keys())
+def test_not_signed_by_a_trusted_key(sealed: Path, real: Real, line: str, key: str, why: str) -> None:
     done = script(sealed, "--plain-http", "--registry", f"127.0.0.1:{real.port}", "--trust", trusted(sealed, line, key))
     assert done.returncode == 1, done.stdout
+    assert why in done.stderr
     assert stored(real) == set()
 
 

@@ -14,7 +14,7 @@ import pytest
 from sensei_tui.bundle.disk import free_at
 from tests.bundle.samples import API, NAMES, TOOL, bundle, layout, pinned
 from tests.bundle.test_engine import engine, kind  # noqa: F401
-from tests.bundle.test_load import through
+from tests.bundle.test_load import complete, through
 from tests.bundle.test_runtimes import ROOM, images, narrow, node, root_only, wanted  # noqa: F401
 from tests.bundle.test_script import SHELL, script, unpacked
 from tests.registry.real import PASSWORD, PROGRAM, USER, Real, login, needs_htpasswd, started
@@ -153,6 +153,27 @@ def test_podman_pushes_the_images_alone(tmp_path: Path, podman: dict[str, str], 
     assert "WARNING: podman changes the digests" in done.stdout
     assert NO_IMAGES in done.stdout
     assert len(there(real)) == len(NAMES)
+
+
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+def test_skopeo_does_not_take_what_an_engine_packed_anew(tmp_path: Path, podman: dict[str, str], real: Real) -> None:
+    """Both remember in the same file which blobs a registry has, and which of them hold the same."""
+    path = bundle(tmp_path)
+    out = unpacked(path, tmp_path / "out")
+
+    def load(into: Real, tool: str) -> None:
+        place = f"127.0.0.1:{into.port}/{tool}"
+        done = script(out, "--tool", tool, "--plain-http", "--registry", place, **podman)
+        assert done.returncode == 0, done.stderr
+
+    load(real, "curl")
+    pull = ["podman", "pull", "--tls-verify=false", f"127.0.0.1:{real.port}/curl/sensei/api:1.0.0"]
+    subprocess.run(pull, env={**os.environ, **podman}, check=True, capture_output=True)
+    with started(Real(tmp_path / "other")) as other:
+        load(other, "podman")
+        load(other, "skopeo")
+        with through(other.port, "skopeo") as registry:
+            assert complete(path, registry)
 
 
 @pytest.mark.skipif(shutil.which("nerdctl") is None, reason="nerdctl is not installed")

@@ -48,6 +48,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
+[ "$into" = registry ] || [ -z "$registry" ] || fail 2 '--registry does not go with --containerd'
 [ -n "$registry" ] || registry=${SENSEI_REGISTRY:-}
 if [ -z "$registry" ] && [ -r .registry ]; then
     read -r registry told <.registry
@@ -56,6 +57,7 @@ fi
 case $registry in
 *://*) fail 2 "name the registry without https:// or http://: ${registry#*://}" ;;
 *[!A-Za-z0-9._:/\[\]-]*) fail 2 "that is no registry: $registry" ;;
+*/*[A-Z]*) fail 2 "what follows the registry's name can't have capitals: $registry" ;;
 esac
 registry=${registry%/}
 [ "$into" = containerd ] || [ -n "$registry" ] ||
@@ -77,6 +79,8 @@ done
 if [ "$into" = registry ]; then
     [ -n "$tool" ] || fail 3 "none of $tools is here; without a registry: --containerd, on every node"
     has "$tool" || fail 3 "$tool is not installed here"
+    [ "$tool" != skopeo ] || skopeo copy --help 2>&1 | grep -q -- --preserve-digests ||
+        fail 3 'this skopeo may change digests (it has no --preserve-digests): name another tool, curl best'
 fi
 
 work=$(mktemp -d) || fail 3 'no directory for temporary files'
@@ -98,8 +102,8 @@ signature() {
         [ -z "$trust" ] || fail 3 'ssh-keygen is needed to check the signature (package openssh-client)'
         say 'signed; not checked: there is no ssh-keygen'
     elif [ -n "$trust" ]; then
-        who=$(ssh-keygen -Y find-principals -f "$trust" -s SIGNED.sig 2>/dev/null | head -n 1)
-        [ -n "$who" ] || fail 1 "the bundle is signed by a key that $trust does not name"
+        who=$(ssh-keygen -Y find-principals -f "$trust" -s SIGNED.sig 2>"$work/why" | head -n 1)
+        [ -n "$who" ] || fail 1 "no key that $trust names may have signed the bundle: $(tr '\n' ' ' <"$work/why")"
         ssh-keygen -Y verify -f "$trust" -I "$who" -n sensei-bundle -s SIGNED.sig <SIGNED ||
             fail 1 'the signature does not hold'
     else
@@ -138,15 +142,16 @@ if [ -e volumes.json ]; then
 fi
 # What is loaded under which name stands in small files: they are compared always.
 grep -v '  blobs/' SHA256SUMS | compare || exit
-if [ -e volumes.json ]; then
-    sed -n 's/^blob //p' images.list | sort -u >"$work/joining"
-    while read -r hex size; do joined "$hex" "$size"; done <"$work/joining"
-fi
-if [ "$sums" = yes ]; then
+whole() { # that takes its time: after everything that could be wrong at once
+    if [ -e volumes.json ]; then
+        sed -n 's/^blob //p' images.list | sort -u >"$work/joining"
+        while read -r hex size; do joined "$hex" "$size"; done <"$work/joining"
+    fi
+    [ "$sums" = yes ] || return 0
     say 'comparing checksums ...'
     compare <SHA256SUMS
     say "$(grep -c . SHA256SUMS) files are what they should be"
-fi
+}
 
 # Where an image goes: its name without the host, behind the registry's prefix.
 kinds='$1 == "image" { name[++n] = $2; kind[n] = "image" } $1 == "kind" { kind[n] = $2 }
@@ -173,7 +178,7 @@ images_files() { # links in $work/tar, and in $work/files the blobs of images; b
 }
 images_tar() { (cd "$work/tar" && tar -chf - "$@" blobs); }
 
-[ "$into" = registry ] || { . ./load-containerd.sh && exit 0; }
+[ "$into" = registry ] || { whole && . ./load-containerd.sh && exit 0; }
 
 password=${REGISTRY_PASSWORD:-}
 if [ -n "$user" ] && [ -z "$password" ]; then
@@ -263,6 +268,7 @@ refused() { # REPOSITORY STATUS
     400*'to an HTTPS server'*) fail 3 "$host has TLS: leave out --plain-http" ;;
     000*) fail 3 "the connection to $host broke off; run this again, it goes on where it stopped" ;;
     401* | 403*) fail 3 "$host does not let this login write to $1 (HTTP $2) $why" ;;
+    405*) fail 3 "$host can only be read (HTTP 405): name a registry that takes uploads" ;;
     5*) fail 3 "$host failed while writing to $1 (HTTP $2); its storage may be full. $why" ;;
     *) fail 3 "$host refused to write to $1 (HTTP $2) $why" ;;
     esac
@@ -344,7 +350,8 @@ logins() { # what is on a command line is seen by all of this machine: a login l
     export DOCKER_CONFIG="$work" REGISTRY_AUTH_FILE="$work/config.json"
 }
 with_skopeo() {
-    set -- copy --all "oci:.:$1" "docker://$2"
+    # It remembers what it pushed before, also layers that an engine packed anew, and would take those instead.
+    set -- copy --all --preserve-digests "oci:.:$1" "docker://$2"
     [ "$scheme" = https ] || set -- "$@" --dest-tls-verify=false
     [ -z "$ca" ] || set -- "$@" --dest-cert-dir "$work/ca/$host"
     skopeo "$@"
@@ -380,6 +387,12 @@ with_engine() {
     "$tool" "$@"
 }
 
+if [ "$tool" = curl ]; then
+    read -r _ name _ <"$work/names"
+    place
+    login "$repository"
+fi
+whole
 case $tool in
 curl) by_curl ;;
 skopeo | crane | oras) by_tool "with_$tool" ;;
