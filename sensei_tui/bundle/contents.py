@@ -7,7 +7,7 @@ import hashlib
 import msgspec
 
 from sensei_tui.base.errors import ExitCode, SenseiError
-from sensei_tui.base.text import clip, one_line
+from sensei_tui.base.text import bytes_si, clip, one_line
 from sensei_tui.bundle.archive import Archive
 from sensei_tui.bundle.errors import AGAIN as AGAIN
 from sensei_tui.bundle.errors import BadBundle
@@ -98,6 +98,12 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     def is_for(self, platform: str) -> bool:
         """Whether it has images for `linux/arm64`; those for `linux/arm64/v8` are."""
         return any(item == platform or item.startswith(f"{platform}/") for item in self.platforms)
+
+    @property
+    def left_out(self) -> str:
+        """`12 MB that the bundle of 1.0.0 has`; empty where nothing is left out."""
+        size = bytes_si(sum(item.size for item in self.left))
+        return f"{size} that the bundle of {self.since} has" if self.left else ""
 
     @property
     def roots(self) -> tuple[tuple[str, str], ...]:

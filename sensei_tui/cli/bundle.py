@@ -285,16 +285,17 @@ def use(
 ) -> None:  # fmt: skip
     """Make a bundle the site's: its charts go into charts/, its version into site.yaml; install and upgrade load it.
 
-    The keys of --trust become the site's trusted-keys. The cluster and the registry are not touched.
+    The keys of --trust are added to the site's trusted-keys. The cluster and the registry are not touched.
     """
     from sensei_tui.bundle.opened import Bundle
     from sensei_tui.cli.install import open_site
-    from sensei_tui.deploy.adopt import adopt, doubts_of_volumes
+    from sensei_tui.deploy.adopt import adopt, doubts_of_parts
     from sensei_tui.deploy.fitting import doubts_of_use
 
     found, bundle = open_site(site), Bundle.open(file)
     seal = sealed(bundle, trusted_keys(trust, site), allow_unsigned=allow_unsigned)
-    for text in (*doubts_of_use(found, bundle.contents, str(file)), *doubts_of_volumes(bundle)):
+    doubts = [*doubts_of_use(found, bundle.contents, str(file)), *doubts_of_parts(bundle)]
+    for text in doubts:
         note(f"warn: {text}")
     told = adopt(found, file, bundle, registry=registry, keys=trust, unsigned=seal is None)
-    emit(told, [f"  {key:<9} {value}" for key, value in told.items()], output)
+    emit({**told, "warnings": doubts}, [f"  {key:<9} {value}" for key, value in told.items()], output)

@@ -59,6 +59,8 @@ def _opened(files: tuple[Path, ...], keys: Path | None, *, allow_unsigned: bool)
     sealed(bundle, keys, allow_unsigned=allow_unsigned)
     for item in bundle.missing:
         note(f"missing: {item}")
+    if left := bundle.contents.left_out:
+        note(f"warn: it leaves out {left}: it is no registry by itself; load both into one, or serve a whole bundle")
     return shelf(bundle.archive, bundle.contents, bundle.documents), bundle.contents
 
 
@@ -85,7 +87,7 @@ def _told(server: Server, contents: Contents, host: str, repositories: list[str]
     name = socket.gethostname() if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     address = f"{'https' if server.context else 'http'}://{name}:{server.port}"
     ca = "/etc/containerd/certs.d/sensei-bundle-ca.crt" if server.context else ""
-    return {"version": contents.version, "address": address, "repositories": repositories,
+    return {"version": contents.version, "leftOut": contents.left_out, "address": address, "repositories": repositories,
             "containerd": containerd(contents, address, ca=ca)}  # fmt: skip
 
 

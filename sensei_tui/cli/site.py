@@ -9,7 +9,7 @@ import click
 
 from sensei_tui.base.errors import UsageError
 from sensei_tui.cli.context import site_of
-from sensei_tui.cli.output import emit, output_option
+from sensei_tui.cli.output import emit, note, output_option
 
 if TYPE_CHECKING:
     from sensei_tui.site.site import Site
@@ -36,7 +36,9 @@ def show(ctx: click.Context, output: str) -> None:
 @click.option("--namespace", help="Where Sensei is installed.")
 @click.option("--version", help="The version of Sensei to install.")
 @click.option("--registry", metavar="HOST[/PREFIX]", help="Where its images are.")
-@click.option("--registry-ca", type=FILE, help="Certificate of the authority that signed the registry's.")
+@click.option(
+    "--registry-ca", metavar="FILE", help="Certificate of the authority that signed the registry's; empty: none."
+)
 @click.option("--registry-plain-http/--registry-tls", default=None, help="Whether the registry has no TLS.")
 @click.option("--bundle", help="What a run loads first (see also: sensei bundle use); empty: nothing.")
 @click.option("--rehearsal", is_flag=True, default=None, help="Use the simulated cluster on this machine.")
@@ -44,7 +46,7 @@ def show(ctx: click.Context, output: str) -> None:
 @click.pass_context
 def set_(
     ctx: click.Context, kubeconfig: Path | None, context: str | None, namespace: str | None, version: str | None,
-    registry: str | None, registry_ca: Path | None, registry_plain_http: bool | None, bundle: str | None,
+    registry: str | None, registry_ca: str | None, registry_plain_http: bool | None, bundle: str | None,
     rehearsal: bool | None, output: str,
 ) -> None:  # fmt: skip
     """Change site.yaml; its comments stay."""
@@ -54,7 +56,7 @@ def set_(
         "namespace": namespace,
         "version": version,
         "registry": _place(registry),
-        "registry_ca": str(registry_ca.resolve()) if registry_ca else None,
+        "registry_ca": _authority(registry_ca),
         "registry_plain_http": registry_plain_http,
         "bundle": bundle,
         "rehearsal": rehearsal,
@@ -64,7 +66,29 @@ def set_(
     given = {key: value for key, value in changes.items() if value is not None}
     if not given:
         raise UsageError("Nothing to set.", remedy="Name an option: sensei site set --help lists them.")
+    if registry and registry != found.config.registry:
+        _tell_stays(found, given)
     _tell(found.configure(**given), output)
+
+
+def _authority(file: str | None) -> str | None:
+    """The file's whole path, once it can be read. Raises UsageError."""
+    from sensei_tui.registry.connections import trust
+
+    if not file:
+        return file
+    path = Path(file).expanduser().resolve()
+    trust(path)
+    return str(path)
+
+
+def _tell_stays(found: Site, given: dict[str, object]) -> None:
+    """What was said of the registry before goes for the new one too."""
+    config = found.config
+    if config.registry_ca and "registry_ca" not in given:
+        note(f"registry_ca stays {config.registry_ca}; --registry-ca FILE changes it, --registry-ca '' ends it")
+    if config.registry_plain_http and "registry_plain_http" not in given:
+        note("registry_plain_http stays; --registry-tls ends it")
 
 
 def _place(registry: str | None) -> str | None:

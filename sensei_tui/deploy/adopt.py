@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sensei_tui.base import clock
 from sensei_tui.base.paths import write_atomic
+from sensei_tui.base.text import plural
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.oci import digest_of
@@ -45,19 +46,19 @@ def look(site: Site, file: Path) -> Candidate:
     bundle = Bundle.open(file)
     seal, why = bundle.seal(keys_of(site), clock.now(), allow_unsigned=True)
     told = seal.warnings if seal else (why,)
-    doubts = (*doubts_of_use(site, bundle.contents, str(file)), *doubts_of_volumes(bundle))
+    doubts = (*doubts_of_use(site, bundle.contents, str(file)), *doubts_of_parts(bundle))
     return Candidate(file, bundle, seal is None, (*told, *doubts))
 
 
-def doubts_of_volumes(bundle: Bundle) -> list[str]:
-    """A sentence where only some volumes are here."""
-    missing = bundle.missing
-    if not missing:
-        return []
-    numbers = ", ".join(str(item.number) for item in missing)
-    return [
-        f"of its {missing[0].of} volumes these are not there: {numbers}; what they have must be in the registry first"
-    ]
+def doubts_of_parts(bundle: Bundle) -> list[str]:
+    """Sentences where it is not all of it that is here."""
+    found, missing, first = list[str](), bundle.missing, "must be in the registry first"
+    if missing:
+        numbers = ", ".join(str(item.number) for item in missing)
+        found.append(f"of its {missing[0].of} volumes these are not there: {numbers}; what they have {first}")
+    if left := bundle.contents.left_out:
+        found.append(f"it leaves out {left}, which {first}")
+    return found
 
 
 def adopt(
@@ -70,14 +71,24 @@ def adopt(
     place = str(Place.parse(registry)) if registry else site.config.registry
     bundle.check_small()
     _charts(site, bundle)
-    if keys is not None and keys.resolve() != (site.root / "trusted-keys").resolve():
-        write_atomic(site.root / "trusted-keys", keys.read_bytes(), mode=0o644)
+    added = _trust(site.root / "trusted-keys", keys) if keys else 0
     site.configure(
         version=bundle.contents.version, bundle=str(file.resolve()), registry=place, bundle_unsigned=unsigned
     )
     charts = ", ".join(f"{item.name} {item.version}" for item in bundle.contents.charts)
     told = {"version": bundle.contents.version, "charts": charts, "bundle": str(file), "registry": place or "-"}
+    if added:
+        told["trusted"] = f"{plural(added, 'line')} added to {site.root / 'trusted-keys'}"
     return told | _next(site, place)
+
+
+def _trust(file: Path, keys: Path) -> int:
+    """Add the lines that are not there yet; whom the site trusts already stays. Returns how many. Raises OSError."""
+    there = file.read_text().splitlines() if file.exists() else []
+    new = [line for line in keys.read_text().splitlines() if line.strip() and line not in there]
+    if new:
+        write_atomic(file, "\n".join([*there, *new, ""]), mode=0o644)
+    return len(new)
 
 
 def _next(site: Site, place: str) -> dict[str, str]:

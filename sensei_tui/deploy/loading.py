@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -113,13 +115,43 @@ def registry_of(site: Site) -> Registry:
     return Registry(place_of(site), ca=ca, plain=config.registry_plain_http, credentials=Keyring())
 
 
+IN_A_SITE = (
+    ("Leave out the option for plain HTTP (--plain-http)", "Say that it has TLS (sensei site set --registry-tls)"),
+    ("(--plain-http)", "(sensei site set --registry-plain-http)"),
+    ("(--ca FILE)", "(sensei site set --registry-ca FILE)"),
+    ("--trust ALLOWED_SIGNERS", "sensei bundle use FILE --trust ALLOWED_SIGNERS"),
+    ("--allow-unsigned", "sensei bundle use FILE --allow-unsigned"),
+)
+"""What a remedy names for a command, and what does the same for a site: its runs take no such options."""
+
+
+@contextmanager
+def of_the_site() -> Iterator[None]:
+    """Errors tell what helps a site."""
+    try:
+        yield
+    except SenseiError as error:
+        for option, instead in IN_A_SITE:
+            if option in error.remedy:
+                error.remedy = error.remedy.replace(option, instead)
+                break
+        raise
+
+
 @dataclass
-class _OfBundle:
+class _OfBundle(ABC):
     spec: PlannedStep
     world: World
 
     def is_done(self, context: StepContext) -> bool:
         return False
+
+    def do(self, context: StepContext) -> str:
+        with of_the_site():
+            return self._do(context)
+
+    @abstractmethod
+    def _do(self, context: StepContext) -> str: ...
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -137,7 +169,7 @@ class _OfBundle:
 class VerifyBundle(_OfBundle):
     """The bundle is of the site's version, signed by somebody whom the site trusts, and whole."""
 
-    def do(self, context: StepContext) -> str:
+    def _do(self, context: StepContext) -> str:
         site, contents = self.world.site, self.bundle.contents
         check_version(contents, site.config.version, str(self.bundle.path))
         self._check_names(context)
@@ -182,7 +214,7 @@ def refuse_missing(bundle: Bundle, lacking: Collection[str] | None = None) -> No
 class LoadBundle(_OfBundle):
     """Every blob that the registry lacks, then the manifests. What is there is not sent again."""
 
-    def do(self, context: StepContext) -> str:
+    def _do(self, context: StepContext) -> str:
         if self.world.site.config.rehearsal:
             return self._read(context)
         found = self.bundle
@@ -238,7 +270,7 @@ class _Told:
 class ProveImages(_OfBundle):
     """What the charts will pull is in the registry, with the content that the bundle has under that name."""
 
-    def do(self, context: StepContext) -> str:
+    def _do(self, context: StepContext) -> str:
         site, place = self.world.site, place_of(self.world.site)
         mine = [item for item in self.world.pulled if _is_of(item, place)]
         carried = {(target.repository, target.version): target.item.digest for target in self._targets(place)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,66 @@ def test_volumes_that_were_loaded_one_at_a_time_are_all_a_run_needs(
         details = {step.id: step.detail for step in site.run().view().steps}
         assert details["load"].endswith("12 were there; 0 B sent")
         assert "10 images of the charts, each by its digest" in details["images"]
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="docker-registry is not installed")
+def test_what_a_run_says_that_helps_does_help(site: SiteUnderTest, tmp_path: Path) -> None:
+    """A run takes no options of a load: the site has them."""
+    with started(Real(tmp_path / "registry").with_tls()) as real:
+        place = str(real.place)
+        site.sensei("bundle", "use", str(bundle_of(site)), "--registry", place, "--allow-unsigned")
+        site.sensei("config", "set", "global.imageRegistry", place)
+        said = site.sensei("bundle", "load", "--yes", code=3)
+        assert "(sensei site set --registry-ca FILE)" in said
+        site.sensei("site", "set", "--registry-plain-http")
+        assert "Say that it has TLS (sensei site set --registry-tls)" in site.sensei("bundle", "load", "--yes", code=3)
+        site.sensei("site", "set", "--registry-tls")
+        assert "authority cannot be read" in site.sensei("site", "set", "--registry-ca", "none", code=2)
+        site.sensei("site", "set", "--registry-ca", str(real.ca))
+        said = site.sensei("site", "set", "--registry", "registry.lan")
+        assert f"registry_ca stays {real.ca}" in said
+        site.sensei("site", "set", "--registry", place)
+        site.sensei("bundle", "load", "--yes")
+        assert json.loads(site.sensei("site", "set", "--registry-ca", "", "-o", "json"))["registry_ca"] == ""
+    with started(Real(tmp_path / "plain")) as real:
+        site.sensei("site", "set", "--registry", str(real.place))
+        site.sensei("config", "set", "global.imageRegistry", str(real.place))
+        said = site.sensei("bundle", "load", "--yes", code=3)
+        assert "(sensei site set --registry-plain-http)" in said
+        site.sensei("site", "set", "--registry-plain-http")
+        site.sensei("bundle", "load", "--yes")
+
+
+def test_keys_are_added_to_those_that_a_site_trusts(site: SiteUnderTest, tmp_path: Path) -> None:
+    for name in ("vendor", "partner"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
+        (tmp_path / f"{name}s").write_text(f"# ours\n{name} " + (tmp_path / f"{name}.pub").read_text())
+    for name in ("vendor", "partner", "partner"):
+        site.sensei("bundle", "sign", str(bundle_of(site)), "--key", str(tmp_path / name))
+        said = site.sensei("bundle", "use", str(bundle_of(site)), "--trust", str(tmp_path / f"{name}s"))
+    assert "trusted" not in said
+    lines = (site.site.root / "trusted-keys").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["#", "vendor", "partner"]
+    site.sensei("bundle", "verify", str(bundle_of(site)))
+
+
+def test_what_a_bundle_leaves_out_is_told_where_it_is_used_and_served(
+    site: SiteUnderTest, layout: Path, tmp_path: Path
+) -> None:  # fmt: skip
+    delta = str(tmp_path / "delta.tar.gz")
+    site.sensei(
+        "bundle", "create", "--images-from", f"oci:{layout}", "--since", str(bundle_of(site)), "--output", delta
+    )
+    said = site.sensei("bundle", "use", delta, "--allow-unsigned", "-o", "json")
+    (warning,) = json.JSONDecoder().raw_decode(said)[0]["warnings"]
+    assert re.fullmatch(
+        r"it leaves out .* kB that the bundle of 1.0.0 has, which must be in the registry first", warning
+    )
+    assert f"warn: {warning}" in said
+    server = site.console("bundle", "serve", delta, "--listen", "127.0.0.1:0", "--allow-unsigned", "-o", "json")
+    try:
+        assert server.stdout
+        assert '"leftOut": "' in "".join(iter(server.stdout.readline, "}\n"))
+    finally:
+        server.terminate()
+        server.communicate()
