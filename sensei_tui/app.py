@@ -199,6 +199,10 @@ class SenseiApp(TerminalApp):
         self.use_profile(profile)
         self._announce(Topic.OVERVIEW)
 
+    def action_help_quit(self) -> None:
+        """Ctrl-C: Ctrl-Q alone would not do, for it is XON where a serial line has flow control by software."""
+        self.notify("Esc goes home, and q quits there; a run goes on.", title="To quit")
+
     async def action_quit(self) -> None:
         """Leave; a run goes on. Unsaved edits are asked about first."""
         self._leave(partial(self.exit, 0))

@@ -148,7 +148,7 @@ class Loader:
 
     def _watch(self, ended: Event) -> None:
         """Whoever waits is told so: everything else speaks only when something moves."""
-        while not ended.wait(STILL):
+        while not ended.wait(min(STILL, 1.0)):
             still = clock.monotonic() - self._moved
             if still >= STILL and not self.stop.is_set():
                 self.tally.still, self.tally.reading = still, bool(self._reading)

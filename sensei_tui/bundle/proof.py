@@ -1,17 +1,29 @@
-"""After a load: that all is there as the bundle has it; or what is missing, and what waits for it."""
+"""Around a load: whether it can be; afterwards that all is there as the bundle has it, or what is missing and waits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from threading import Timer
 
 from sensei_tui.base.text import bytes_si
 from sensei_tui.bundle.archive import Archive
 from sensei_tui.bundle.joined import Joined
-from sensei_tui.bundle.load import REMOVE, Incomplete, Target
+from sensei_tui.bundle.load import REMOVE, STILL, Incomplete, Target
 from sensei_tui.bundle.oci import Document
 from sensei_tui.bundle.pool import reachable
 from sensei_tui.registry.client import Registry
 from sensei_tui.registry.errors import Broken, Lied, NotFound
+
+
+def reach(registry: Registry, tell: Callable[[str], None]) -> None:
+    """Whether the registry answers; that it is waited for is told after a while. Raises RegistryError."""
+    waiting = Timer(STILL, tell, [f"waiting for {registry.place.host} to answer"])
+    waiting.daemon = True
+    waiting.start()
+    try:
+        registry.ping()
+    finally:
+        waiting.cancel()
 
 
 def expect_rest(archive: Archive, lacks: Collection[str], tell: Callable[[str], None]) -> None:

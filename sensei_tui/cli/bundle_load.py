@@ -117,6 +117,7 @@ def _direct(
     keys: Path | None, allow_unsigned: bool, output: str,
 ) -> None:  # fmt: skip
     from sensei_tui.bundle.opened import Bundle
+    from sensei_tui.bundle.proof import reach
     from sensei_tui.registry.client import Registry
     from sensei_tui.registry.credentials import Keyring
     from sensei_tui.registry.reference import Place
@@ -125,7 +126,7 @@ def _direct(
     sealed(bundle, keys, allow_unsigned=allow_unsigned)
     began = time.monotonic()
     with Registry(Place.parse(place), ca=ca, plain=plain_http, credentials=Keyring()) as registry:
-        registry.ping()
+        reach(registry, note)
         loader = _load(bundle, registry)
         tally = loader.tally
         _prove(loader, bundle.documents, registry, reread=reread)

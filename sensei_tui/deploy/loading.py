@@ -17,6 +17,7 @@ from sensei_tui.base.throughput import Throughput
 from sensei_tui.bundle.joined import Joined
 from sensei_tui.bundle.load import Loader, Tally, Target, need, target_of
 from sensei_tui.bundle.opened import Bundle
+from sensei_tui.bundle.proof import reach
 from sensei_tui.deploy.fitting import (
     WrongBundle,
     check_version,
@@ -224,7 +225,7 @@ class LoadBundle(_OfBundle):
             context.log("runner", need(tally))
 
         with registry_of(self.world.site) as registry:
-            registry.ping()
+            reach(registry, lambda text: context.log("runner", text))
             loader = Loader(
                 found.archive, found.contents, found.documents, registry, _Told(context), on_need=looked
             )  # fmt: skip

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from sensei_tui.bundle import load
+from sensei_tui.bundle import load, proof
 from sensei_tui.registry.client import Registry
-from sensei_tui.registry.errors import Broken, TlsFailed, Unauthorized
+from sensei_tui.registry.errors import Broken, Slow, TlsFailed, Unauthorized
 from sensei_tui.registry.patience import Patience
 from sensei_tui.registry.reference import Place
 from tests.bundle.counting import counting
@@ -99,6 +99,19 @@ def test_ctrl_c_ends_it_at_once_though_the_registry_stands_still(many: Path, rea
     assert process.returncode == 130
     assert "Traceback" not in said
     assert said.endswith("Interrupted.\n  do     What is done stays: the same command goes on from there.\n")
+
+
+def test_a_registry_that_does_not_answer_is_waited_for_in_so_many_words(
+    real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(proof, "STILL", 0.1)
+    told: list[str] = []
+    with real.standing_still(), real.client(timeout=1) as registry, pytest.raises(Slow):
+        proof.reach(registry, told.append)
+    assert told == [f"waiting for 127.0.0.1:{real.port} to answer"]
+    with real.client() as registry:
+        proof.reach(registry, told.append)
+    assert len(told) == 1
 
 
 def test_a_registry_that_stands_still_is_waited_for_in_so_many_words(

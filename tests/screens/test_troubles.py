@@ -45,3 +45,10 @@ async def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         await shown(pilot, "could not be read or written", "/no/such/place")
         await pilot.press("escape")
         await shown(pilot, "cap.nodes")
+
+
+async def test_ctrl_c_says_how_to_leave(tmp_path: Path) -> None:
+    async with picture_app(tmp_path, "trouble", RICH).run_test(notifications=True) as pilot:
+        await pilot.press("3", "ctrl+c")
+        (told,) = pilot.app._notifications
+        assert told.message == "Esc goes home, and q quits there; a run goes on."
