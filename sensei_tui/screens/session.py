@@ -103,10 +103,22 @@ class Session:
         from sensei_tui.preflight.engine import load_report
         from sensei_tui.runs.registry import list_runs
 
+        self._look_again()
         self.overview = overview(self.site)
         self.report = load_report(self.site)
         self.runs = list_runs(self.site.runs)
         self.announce(Topic.OVERVIEW)
+
+    def _look_again(self) -> None:
+        """Another console may have changed site.yaml; a cluster that it changed is not taken over unasked."""
+        from sensei_tui.site.site import Site
+
+        found = Site.open(self.site.root)
+        if _cluster_of(found) != _cluster_of(self.site):
+            return
+        if found.config.bundle != self.site.config.bundle:
+            self.verified = ""
+        self.site = found
 
     def follow(self, directory: RunDirectory | None = None) -> None:
         """Watch this run, or the active one, or the latest."""
@@ -284,6 +296,7 @@ class Session:
         """What the site's bundle is now."""
         from sensei_tui.deploy.bundle_view import bundle_view
 
+        self._look_again()
         self.bundle = bundle_view(self.site)
         self.announce(Topic.BUNDLE)
 
@@ -339,6 +352,7 @@ class Session:
         from sensei_tui.deploy.plans import plan_install, plan_rollback, plan_upgrade
         from sensei_tui.deploy.uninstall import plan_uninstall
 
+        self._look_again()
         self._ensure_rehearsal()
         if kind == "rollback":
             self.plan = plan_rollback(self.site, revision)
@@ -389,3 +403,7 @@ class Session:
 
         if self.site.config.rehearsal:
             launch.ensure(self.site.rehearsal_dir)
+
+
+def _cluster_of(site: Site) -> tuple[Path | None, str, str]:
+    return site.kubeconfig, site.config.context, site.config.namespace

@@ -70,6 +70,14 @@ async def test_volumes_that_are_not_there_are_told_and_a_medium_can_be_taken_out
         content = bytearray(first.read_bytes())
         content[-2_000] ^= 1
         first.write_bytes(content)
+        other = site.sensei("bundle", "use", str(bundle_of(site)), "--allow-unsigned")
+        assert "version" in other
+        await pilot.press("escape", "6")
+        await shown(pilot, f"File      {bundle_of(site)}")
+        assert "missing: volume" not in screen_text(app)
+        site.sensei("bundle", "use", str(first.parent), "--allow-unsigned")
+        await pilot.press("escape", "6")
+        await shown(pilot, f"File      {first.parent}")
         await pilot.press("v")
         await shown(pilot, f"{first.name}:", "its gzip checksum is another")
         assert not held_open(first.parent)
