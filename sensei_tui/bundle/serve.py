@@ -94,7 +94,7 @@ def containerd(contents: Contents, address: str, *, ca: str = "") -> dict[str, s
     `address` has its scheme. containerd falls back to `server`: without internet that must be this one as well.
     https://github.com/containerd/containerd/blob/main/docs/hosts.md
     """
-    authority = f'  ca = "{ca}"\n' if ca else ""
+    authority = f'  # Copy the certificate of who signed the server\'s there.\n  ca = "{ca}"\n' if ca else ""
     text = f'server = "{address}"\n\n[host."{address}"]\n  capabilities = ["pull", "resolve"]\n{authority}'
     hosts = sorted({Reference.parse(item.name).host for item in contents.items if item.kind == "image"})
     return {f"/etc/containerd/certs.d/{host}/hosts.toml": text for host in hosts}

@@ -48,8 +48,8 @@ def once(context: click.Context, option: click.Parameter, given: tuple[Path, ...
 @click.option("--platform", "platforms", multiple=True, help="Take images for this one (default: linux/amd64).")
 @click.option("--patterns", type=FILE, help="The pattern library's snapshot: a file or a directory.")
 @click.option("--model", type=FILE, help="The local model's directory.")
-@click.option("--format", "shape", type=click.Choice(FORMATS), default="tar.gz", show_default=True,
-              help="tar is read by ctr and podman too.")  # fmt: skip
+@click.option("--format", "shape", type=click.Choice(FORMATS),
+              help="tar is read by ctr and podman too (default: as FILE ends, else tar.gz).")  # fmt: skip
 @click.option("--volume-size", metavar="SIZE",
               help="Files of at most this size: DVD, FAT32, or for example 4700MB, 650MiB.")  # fmt: skip
 @click.option("--since", type=FILE, callback=once, multiple=True,
@@ -61,7 +61,7 @@ def once(context: click.Context, option: click.Parameter, given: tuple[Path, ...
 @SITE
 def create(
     version: str | None, target: Path | None, files: tuple[Path, ...], source: str, extra: tuple[str, ...],
-    platforms: tuple[str, ...], patterns: Path | None, model: Path | None, shape: str, volume_size: str | None,
+    platforms: tuple[str, ...], patterns: Path | None, model: Path | None, shape: str | None, volume_size: str | None,
     since: Path | None, key: Path | None, ca: Path | None, plain_http: bool, form: str, site: Path | None,
 ) -> None:  # fmt: skip
     """Make a bundle: images, charts, the pattern library's snapshot and, where it is wanted, a model.
@@ -72,6 +72,7 @@ def create(
     from sensei_tui.bundle.volumes import parse_size
 
     source_date()
+    shape = shape or ("tar" if target and target.suffix == ".tar" else "tar.gz")
     _check_source(source, ca, plain_http=plain_http)
     _check_files(patterns, model)
     if target:

@@ -260,6 +260,16 @@ def test_the_bundle_before_is_not_written_over(desk: Desk, signed: Path) -> None
     assert signed.read_bytes() == content
 
 
+def test_a_name_that_ends_as_a_tar_does_is_one(desk: Desk) -> None:
+    for name, more, packed in (
+        ("plain.tar", [], False),
+        ("plain", [], True),
+        ("odd.tar", ["--format", "tar.gz"], True),
+    ):
+        desk.create("--output", name, *more)
+        assert (desk.root / name).read_bytes().startswith(b"\x1f\x8b") is packed
+
+
 def test_an_image_that_is_named_twice_is_there_once(desk: Desk) -> None:
     extra = "registry.sensei.ai/sensei/extra:1"
     names = ["--image", extra, "--image", extra, "--image", desk.names[0]]
