@@ -342,7 +342,9 @@ def test_containerd_asks_here_and_nowhere_else(secured: Served) -> None:
     (text,) = set(found.values())
     assert text == (
         'server = "https://host:5000"\n\n[host."https://host:5000"]\n'
-        '  capabilities = ["pull", "resolve"]\n  ca = "/ca.crt"\n'
+        '  capabilities = ["pull", "resolve"]\n'
+        "  # Copy the certificate of who signed the server's there.\n"
+        '  ca = "/ca.crt"\n'
     )
 
 
