@@ -94,9 +94,7 @@ def _trust(file: Path, keys: Path) -> int:
 def _next(site: Site, place: str) -> dict[str, str]:
     """Pods take their images from where the values say."""
     if not place:
-        return {
-            "next": "sensei site set --registry HOST[/PREFIX], with --registry-ca FILE or --registry-plain-http if need be"
-        }
+        return {"next": "sensei site set --registry HOST[/PREFIX] (and --registry-ca FILE, or --registry-plain-http)"}
     if get_path(load_values(site).tree, "global.imageRegistry") != place:
         return {"next": f"sensei config set global.imageRegistry {place}"}
     return {}
