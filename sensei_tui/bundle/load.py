@@ -180,7 +180,7 @@ class Loader:
 
     def _is_there(self, target: Target) -> bool:
         self._check()
-        return _whole(self._registry.has_manifest, target.repository, target.version) == target.item.digest
+        return _held(self._registry.has_manifest, target.repository, target.version) == target.item.digest
 
     def _has_all(self, target: Target, work: Mapping[str, _Work]) -> bool:
         return all(target.repository in work[digest].there for digest in self._below(target))
@@ -268,7 +268,7 @@ class Loader:
     def _look_in(self, work: _Work, name: str) -> None:
         """Of another size it is as good as not there: a disk was full, or is damaged."""
         self._check()
-        if _whole(self._registry.has_blob, name, work.digest) == work.size:
+        if _held(self._registry.has_blob, name, work.digest) == work.size:
             work.there.add(name)
 
     def _bring(self, work: _Work) -> None:
@@ -376,7 +376,7 @@ def target_of(item: Item, place: Place) -> Target:
     return Target(item, moved.path, moved.version)
 
 
-def _whole(ask: Callable[[str, str], _Found | None], repository: str, version: str) -> _Found | None:
+def _held(ask: Callable[[str, str], _Found | None], repository: str, version: str) -> _Found | None:
     """What the registry has; None also where it can't tell because it is damaged there: sending it again mends that."""
     try:
         return ask(repository, version)

@@ -59,16 +59,21 @@ def parse_size(text: str) -> int:
 
 def volume_path(output: Path, number: int, of: int) -> Path:
     """`DIR/NAME.vol01of03.tar.gz` of `DIR/NAME.tar.gz`."""
-    ending = next((item for item in (".tar.gz", ".tar") if output.name.endswith(item)), "")
-    return output.with_name(f"{output.name.removesuffix(ending)}.vol{number:02}of{of:02}{ending}")
+    name, ending = _parted(output)
+    return output.with_name(f"{name}.vol{number:02}of{of:02}{ending}")
 
 
 def is_output(path: Path, output: Path) -> bool:
     """Whether a call that writes `output` may write this file: itself, or a volume of it, of any number."""
+    (name, ending), real, other = _parted(output), path.resolve(), output.resolve()
+    volume = rf"{re.escape(name)}\.vol[0-9]+of[0-9]+{re.escape(ending)}"
+    return real == other or (real.parent == other.parent and bool(re.fullmatch(volume, real.name)))
+
+
+def _parted(output: Path) -> tuple[str, str]:
+    """What it is called, and how it ends."""
     ending = next((item for item in (".tar.gz", ".tar") if output.name.endswith(item)), "")
-    name = rf"{re.escape(output.name.removesuffix(ending))}(\.vol[0-9]+of[0-9]+)?{re.escape(ending)}"
-    real, other = path.resolve(), output.resolve()
-    return real == other or (real.parent == other.parent and bool(re.fullmatch(name, real.name)))
+    return output.name.removesuffix(ending), ending
 
 
 # Planning.

@@ -29,7 +29,7 @@ FORMATS = ("tar.gz", "tar")
 KEPT = "What is whole is kept beside it (*.part): the same command goes on from there."
 
 
-def once(context: click.Context, option: click.Parameter, given: tuple[Path, ...]) -> Path | None:
+def _one(context: click.Context, option: click.Parameter, given: tuple[Path, ...]) -> Path | None:
     """The last of several would win in silence. Raises click.BadParameter."""
     if len(given) > 1:
         raise click.BadParameter("name one: what the site has in all is in the inventory of its last bundle")
@@ -52,7 +52,7 @@ def once(context: click.Context, option: click.Parameter, given: tuple[Path, ...
               help="tar is read by ctr and podman too (default: as FILE ends, else tar.gz).")  # fmt: skip
 @click.option("--volume-size", metavar="SIZE",
               help="Files of at most this size: DVD, FAT32, or for example 4700MB, 650MiB.")  # fmt: skip
-@click.option("--since", type=FILE, callback=once, multiple=True,
+@click.option("--since", type=FILE, callback=_one, multiple=True,
               help="Leave out what the site has: a bundle that it loaded, or its inventory.")  # fmt: skip
 @click.option("--sign", "key", type=FILE, help="A private key of OpenSSH.")
 @click.option("--ca", type=FILE, help="Certificate of the authority that signed the registry's.")

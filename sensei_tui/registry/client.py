@@ -212,7 +212,7 @@ class Registry:
         good: tuple[int, ...] = (200,), push: bool = False, also: str = "", headers: dict[str, str] | None = None,
         body: bytes | None = None,
     ) -> Call:  # fmt: skip
-        asked = Asked(self._requests.registry, doing, repository, version, writing=push)
+        asked = Asked(self._requests.registry, doing, repository, version, writing=push, looking=method == "HEAD")
         scopes = ((scope(repository, push=push),) if repository else ()) + ((scope(also),) if also else ())
         body = b"" if body is None and method == "POST" else body
         return Call(

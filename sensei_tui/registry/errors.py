@@ -42,6 +42,8 @@ class Asked:
     version: str = ""
     """A digest or a tag."""
     writing: bool = False
+    looking: bool = False
+    """Whether it is there, not what it is."""
 
     @property
     def where(self) -> str:
@@ -138,7 +140,7 @@ class ServerFailed(RegistryError):
 
 
 class Broken(ServerFailed):
-    """500 where nothing was written: what the registry has of it may be damaged.
+    """500 to whoever looks whether it is there: what the registry has of it may be damaged.
 
     docker-registry 2.8 and registry 3 answer so as long as the file that names a blob or manifest is empty, as a crash
     may leave it; sending it again mends that.
@@ -212,7 +214,8 @@ def _judged(asked: Asked, status: int, reason: str, message: str) -> _Judged:
     if status == 408:  # a proxy's, when what we read from came too slowly
         return ServerFailed, "", "It waits too little for what we send: raise the time limit of the proxy before it."
     if status >= 500:
-        return Broken if status == 500 else ServerFailed, "", "Look at the registry's own log, then try again."
+        kind = Broken if status == 500 and asked.looking else ServerFailed
+        return kind, "", "Look at the registry's own log, then try again."
     return _BY_STATUS.get(status, (Refused, "", ""))
 
 

@@ -179,6 +179,10 @@ def test_keys_are_added_to_those_that_a_site_trusts(site: SiteUnderTest, tmp_pat
     lines = (site.site.root / "trusted-keys").read_text().splitlines()
     assert [line.split()[0] for line in lines] == ["#", "vendor", "partner"]
     site.sensei("bundle", "verify", str(bundle_of(site)))
+    site.sensei("site", "set", "--registry", "registry.lan")
+    site.sensei("config", "set", "global.imageRegistry", "registry.lan")
+    (site.site.root / "trusted-keys").unlink()
+    assert "sensei bundle use FILE --trust ALLOWED_SIGNERS" in site.sensei("bundle", "load", "--yes", code=3)
 
 
 def test_what_a_bundle_leaves_out_is_told_where_it_is_used_and_served(

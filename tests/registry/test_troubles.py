@@ -71,13 +71,23 @@ def test_what_passes_is_tried_again(trouble: Reply | None) -> None:
     assert len(server.asked) == 3
 
 
-@pytest.mark.parametrize(("status", "kind"), [(503, ServerFailed), (429, ServerFailed), (0, Lost)])
+@pytest.mark.parametrize(("status", "kind"), [(503, ServerFailed), (500, ServerFailed), (429, ServerFailed), (0, Lost)])
 def test_tries_end(status: int, kind: type[RegistryError]) -> None:
     answer = Reply(status) if status else None
     with scripted(InTurn(answer)) as server, pytest.raises(kind) as caught:
         server.client(patience=Patience(4, 0.001, 0.001)).tags("a")
     assert len(server.asked) == 4
     assert caught.value.status == status
+
+
+def test_what_is_damaged_is_not_looked_for_as_long() -> None:
+    digest = Sample(10).digest
+    with scripted(InTurn(Reply(500))) as server, server.client(patience=Patience(9, 0.001, 0.001)) as registry:
+        for look in (registry.has_blob, registry.has_manifest):
+            server.asked.clear()
+            with pytest.raises(errors.Broken):
+                look("a", digest)
+            assert len(server.asked) == 3
 
 
 @pytest.mark.parametrize(
