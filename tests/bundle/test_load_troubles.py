@@ -17,7 +17,7 @@ import pytest
 
 from sensei_tui.bundle import load, proof
 from sensei_tui.registry.client import Registry
-from sensei_tui.registry.errors import Broken, Slow, TlsFailed, Unauthorized
+from sensei_tui.registry.errors import ServerFailed, Slow, TlsFailed, Unauthorized
 from sensei_tui.registry.patience import Patience
 from sensei_tui.registry.reference import Place
 from tests.bundle.counting import counting
@@ -213,8 +213,8 @@ def test_what_a_crash_left_empty_in_the_registry_is_sent_again(many: Path, real:
         loaded(many, registry)
         for link in (real.root / "blobs").rglob(f"{kept}/**/link"):
             link.write_bytes(b"")
-        with pytest.raises((Broken, load.Incomplete)):
-            complete(many, registry)
+        with real.client() as impatient, pytest.raises((ServerFailed, load.Incomplete)):
+            complete(many, impatient)
         loaded(many, registry)
         assert complete(many, registry)
 
