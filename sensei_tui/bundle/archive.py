@@ -394,8 +394,6 @@ def _opened(path: Path) -> BinaryIO:
             return path.open("rb")
     except OSError as error:
         raise unreadable(path, error) from None
-    if path.is_dir():
-        raise NoBundle("That has to be a bundle's file.", where=str(path), why="it is a directory",
-                       remedy="Name the file that was unpacked there.")  # fmt: skip
-    raise NoBundle("A bundle is read in place: it has to be a file.", where=str(path), why="it is a pipe or a device",
-                   remedy="Copy it to a disk, and name the file there.")  # fmt: skip
+    why = "it is a directory" if path.is_dir() else "it is a pipe or a device"
+    raise NoBundle("A bundle is read in place: it has to be a file.", where=str(path), why=why,
+                   remedy="Name the bundle's file; from a pipe or a device, copy it to a disk first.")  # fmt: skip

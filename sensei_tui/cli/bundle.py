@@ -106,8 +106,7 @@ def lines_of(contents: Contents) -> list[str]:
         f"unpacked  {bytes_si(contents.unpacked)} at least, on a node that runs all of it",
     ]
     if contents.since:
-        left = sum(item.size for item in contents.left)
-        lines.append(f"needs     the bundle of {contents.since}: {bytes_si(left)} are left out")
+        lines.append(f"left out  {contents.left_out or 'nothing: the bundle before has none of it'}")
     lines += [f"{item.kind:<9} {item.name}  {bytes_si(item.size)}" for item in contents.items]
     lines += [f"cuda      {item.name} needs {item.cuda}" for item in contents.items if item.cuda]
     lines += [f"model     {item.name} needs a volume of {bytes_si(item.unpacked)} and GPUs with more than "

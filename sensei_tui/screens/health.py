@@ -12,7 +12,7 @@ from textual.containers import Container
 
 from sensei_tui.base import clock
 from sensei_tui.base.text import bytes_iec, clip_name
-from sensei_tui.health.model import ComponentHealth, Health, NodeHealth, PodHealth, ServiceHealth
+from sensei_tui.health.model import ComponentHealth, Health, NodeHealth, PodHealth, ServiceHealth, Word
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Session, Topic
 from sensei_tui.widgets.bars import Rule, meter
@@ -178,7 +178,8 @@ def headline(health: Health | None, trouble: str, unconfigured: bool) -> Line:
         return line(
             span(f" The cluster is not reachable: {trouble}" if trouble else " Connecting to the cluster.", "strong")
         )
-    return line(" ", word(health.word), "  ", span(health.headline, "strong"))
+    onward = "   Press Esc, then 3 for the first plan." if health.word is Word.SKIP else ""
+    return line(" ", word(health.word), "  ", span(health.headline, "strong"), span(onward, "dim"))
 
 
 def board_rows(health: Health, view: str, names: int = POD_NAME) -> list[Row]:

@@ -158,7 +158,7 @@ def counts(report: Report | None, checking: str) -> Line:
     for status in (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.PASS, Status.WAIVED, Status.SKIPPED):
         number = report.count(status)
         parts += [word(WORDS[status]) if number else span(WORDS[status], "dim"), span(f" {number}   ")]
-    return tuple(parts)
+    return (*parts, span("" if report.count(Status.FAIL) else "Press Esc, then 3.", "dim"))
 
 
 def finding_rows(report: Report | None) -> list[Row]:

@@ -322,9 +322,7 @@ class Session:
         self._reopened()
 
     def _reopened(self) -> None:
-        from sensei_tui.site.site import Site
-
-        self.site, self.verified = Site.open(self.site.root), ""
+        self.verified = ""
         self.read_bundle()
         self.refresh()
 
