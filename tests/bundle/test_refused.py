@@ -37,13 +37,13 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, command: list[str]) -> None:
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=20)
     assert done.returncode == 2, done
     assert "where  pipe" in done.stderr
-    assert "Copy it to a disk" in done.stderr
+    assert "copy it to a disk" in done.stderr
 
 
 def test_standard_input_is_a_file_or_refused(plain: Path) -> None:
     words = [sys.executable, "-m", "sensei_tui", "bundle", "inspect", "/dev/stdin"]
     piped = subprocess.run(words, input=plain.read_bytes(), capture_output=True)
-    assert (piped.returncode, b"/dev/stdin" in piped.stderr, b"Copy it to a disk" in piped.stderr) == (2, True, True)
+    assert (piped.returncode, b"/dev/stdin" in piped.stderr, b"copy it to a disk" in piped.stderr) == (2, True, True)
     with plain.open("rb") as file:
         assert subprocess.run(words, stdin=file, capture_output=True).returncode == 0
 
