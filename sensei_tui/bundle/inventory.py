@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from sensei_tui.bundle.archive import SECTOR, Archive
 from sensei_tui.bundle.contents import BLOBS, Contents, read_contents
 from sensei_tui.bundle.errors import BadBundle, NoBundle
@@ -67,15 +69,23 @@ def known_by(path: Path) -> Inventory:
 
 
 def _text(path: Path) -> str | None:
-    """An inventory's text; None where the file is something else."""
+    """An inventory's text, also of what `-o json` printed; None where the file is something else."""
     try:
         with path.open("rb") as file:
             head = file.read(SECTOR)
-            if not head.startswith(b"sensei inventory "):
+            if not head.startswith((b"sensei inventory ", b"{")):
                 return None
-            return (head + file.read(MOST)).decode(errors="replace")
+            content = head + file.read(MOST)
     except OSError as error:
         raise NoBundle("The file can't be read.", where=str(path), why=error.strerror or str(error)) from None
+    return _text_of_json(content, path) if content.startswith(b"{") else content.decode(errors="replace")
+
+
+def _text_of_json(content: bytes, path: Path) -> str:
+    try:
+        return msgspec.json.decode(content, type=Inventory).text()
+    except msgspec.DecodeError as error:
+        raise BadBundle("The inventory can't be read.", where=str(path), why=str(error)) from None
 
 
 def _parsed(text: str, where: str) -> Inventory:

@@ -13,8 +13,8 @@ from sensei_tui.bundle.contents import AGAIN, SUMS, Contents, read_contents
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.joined import Joined, Missing, open_bundle
 from sensei_tui.bundle.oci import Document, digest_of
-from sensei_tui.bundle.signed import APPENDED, NotTrusted, Seal, seal_of
-from sensei_tui.bundle.sshsig import allowed_signers
+from sensei_tui.bundle.signed import NotTrusted, Seal, check_seal, seal_of
+from sensei_tui.bundle.sshsig import BadSignature, Signer, allowed_signers
 from sensei_tui.bundle.verify import OnBytes, check_files, check_small, documents, lacking, sums
 
 _NAMED = 5
@@ -84,12 +84,6 @@ class Bundle:
         return self.archive.missing if isinstance(self.archive, Joined) else ()
 
     @property
-    def unsigned(self) -> list[Path]:
-        """Volumes without a signature, where others have one: it is of all of them, but these may come alone."""
-        without = [part.path for part in self._parts if not part.entries.keys() >= APPENDED]
-        return without if len(without) < len(self._parts) else []
-
-    @property
     def _parts(self) -> list[Archive]:
         return self.archive.archives if isinstance(self.archive, Joined) else [self.archive]
 
@@ -102,7 +96,18 @@ class Bundle:
         for part in archive.archives:
             found += [f"{part.path}: {text}" for text in check_files(part, archive.sums_of(part, wanted), on_bytes)]
             found += [f"{part.path}: {name}: no checksum names it" for name in archive.strange(part, wanted)]
+            found += self._unfitting(part)
         return found
+
+    def _unfitting(self, part: Archive) -> list[str]:
+        """What is wrong with a volume's own signature, whoever made it: of a bundle in one file `seal` says it."""
+        try:
+            check_seal(part, self.contents)
+        except NotTrusted:
+            return []
+        except (BadSignature, BadBundle) as error:
+            return [f"{error.where}: {error.what} {error.why}".strip()]
+        return []
 
     def problems(self, on_bytes: OnBytes) -> list[str]:
         """Everything that is wrong with what is here, a sentence each; every byte is read. Raises BadBundle."""
@@ -127,6 +132,13 @@ class Bundle:
                 "The bundle is damaged.", where=str(self.path), why="; ".join(damaged[:_NAMED]), remedy=AGAIN
             )
 
+    def alone(self, keys: Path | None, now: datetime) -> dict[str, str]:
+        """Volumes that are less trusted than all of them together, and why: each has its own signature, for it may
+        come without the others. Raises BadKey."""
+        trusted = allowed_signers(keys) if keys else ()
+        whole, *each = (_refusal(item, self.contents, trusted, now) for item in (self.archive, *self._parts))
+        return {str(part.path): why for part, why in zip(self._parts, each, strict=True) if why not in ("", whole)}
+
     def seal(self, keys: Path | None, now: datetime, *, allow_unsigned: bool) -> tuple[Seal | None, str]:
         """Who signed it; or None and why, where that is accepted. Raises NotTrusted, BadSignature, BadKey."""
         try:
@@ -135,3 +147,12 @@ class Bundle:
             if not allow_unsigned:
                 raise
             return None, f"{error.what} {error.why}".strip()
+
+
+def _refusal(archive: Archive, contents: Contents, trusted: tuple[Signer, ...], now: datetime) -> str:
+    """Why its signature is refused; empty where it is taken."""
+    try:
+        seal_of(archive, contents, trusted, now)
+    except (NotTrusted, BadSignature, BadBundle) as error:
+        return f"{error.what} {error.why}".strip()
+    return ""

@@ -92,15 +92,19 @@ def append(archive: File, files: dict[str, bytes], when: int) -> None:
 
 def seal_of(archive: Archive, contents: Contents, trusted: tuple[Signer, ...], now: datetime) -> Seal:
     """Who signed it. Raises NotTrusted (unsigned, unknown, expired), BadSignature, BadBundle (another bundle's)."""
+    signature, when = check_seal(archive, contents)
+    return Seal(_signer(archive, signature, trusted, now), signature.fingerprint, when, tuple(_warnings(when, now)))
+
+
+def check_seal(archive: Archive, contents: Contents) -> tuple[sshsig.Signature, datetime]:
+    """The signature, and when it was made; it fits, whoever made it. Raises NotTrusted where there is none,
+    BadSignature, BadBundle (another bundle's)."""
     if TEXT not in archive.entries or SIGNATURE not in archive.entries:
         raise NotTrusted(
             "The bundle is not signed.", where=str(archive.path),
             remedy="Have it signed (sensei bundle sign), or accept it without: --allow-unsigned",
         )  # fmt: skip
-    text = archive.text(TEXT, 4096)
-    signature = signature_of(archive)
-    when = _when(archive, contents, text)
-    return Seal(_signer(archive, signature, trusted, now), signature.fingerprint, when, tuple(_warnings(when, now)))
+    return signature_of(archive), _when(archive, contents, archive.text(TEXT, 4096))
 
 
 def signature_of(archive: Archive) -> sshsig.Signature:

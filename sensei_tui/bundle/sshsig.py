@@ -32,6 +32,8 @@ _RSA: Mapping[str, hashes.HashAlgorithm] = {"rsa-sha2-256": hashes.SHA256(), "rs
 _CURVES: Mapping[str, hashes.HashAlgorithm] = {
     "nistp256": hashes.SHA256(), "nistp384": hashes.SHA384(), "nistp521": hashes.SHA512(),
 }  # fmt: skip
+_RSA_BITS = 2048
+"""At least, as NIST SP 800-131A Rev. 2 has it (table 2); ssh-keygen takes 1024."""
 TOKENS = ("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")
 _TOUCHED, _VERIFIED = 0x01, 0x04
 """Flags of an authenticator: somebody was there; and was known by PIN or finger."""
@@ -193,12 +195,18 @@ def _verify(key: bytes, signature: bytes, message: bytes) -> int | None:
     if isinstance(public, ed25519.Ed25519PublicKey) and algorithm == kind:
         public.verify(value, message)
     elif isinstance(public, rsa.RSAPublicKey) and algorithm in _RSA:
+        if public.key_size < _RSA_BITS:
+            raise ValueError(_short(public.key_size))
         public.verify(value, message, padding.PKCS1v15(), _RSA[algorithm])
     elif isinstance(public, ec.EllipticCurvePublicKey) and algorithm == kind:
         public.verify(_der(value), message, ec.ECDSA(_CURVES[kind.rpartition("-")[2]]))
     else:
         raise ValueError(f"{kind} with {algorithm}")
     return None
+
+
+def _short(bits: int) -> str:
+    return f"RSA of {bits} bits can be forged: {_RSA_BITS} are needed"
 
 
 def _verify_token(key: bytes, signature: bytes, message: bytes) -> int:
@@ -334,6 +342,9 @@ def sign(text: bytes, key: Path, passphrase: bytes | None = None, namespace: str
         raise BadKey("The key can't be read.", where=str(key), why=error.strerror or "", remedy=remedy) from None
     except (ValueError, UnsupportedAlgorithm, TypeError, InvalidTag) as error:
         raise _unusable(key, passphrase, error) from None
+    if isinstance(private, rsa.RSAPrivateKey) and private.key_size < _RSA_BITS:
+        remedy = "Sign with a key of ssh-keygen -t ed25519."
+        raise BadKey("The key can't be used.", where=str(key), why=_short(private.key_size), remedy=remedy)
     public = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     blob = base64.b64decode(public.split()[1])
     message, kind = _signed(namespace, "sha512", text), public.split()[0].decode()

@@ -124,20 +124,22 @@ def verify(files: tuple[Path, ...], site: Path | None, trust: Path | None, allow
 
     Trusted keys are those of --trust, or of the site's file trusted-keys. Exit code 1: something is not right.
     """
+    from sensei_tui.base import clock
     from sensei_tui.bundle.opened import Bundle
     from sensei_tui.bundle.signed import NotTrusted
 
     bundle = Bundle.open(*files)
     archive, contents = bundle.archive, bundle.contents
-    seal, doubt = _seal_or_doubt(bundle, trusted_keys(trust, site))
+    keys = trusted_keys(trust, site)
+    seal, doubt = _seal_or_doubt(bundle, keys)
     accepted = allow_unsigned and isinstance(doubt, NotTrusted)
     if doubt and accepted:
         note(f"{doubt.what} {doubt.why}".strip())
-    found, missing = problems_of(bundle), bundle.missing
-    for path in bundle.unsigned:
-        note(f"warn: {path} is not signed itself: loaded without the others it would be refused; sign all volumes")
+    found, missing, alone = problems_of(bundle), bundle.missing, bundle.alone(keys, clock.now())
+    for path, why in alone.items():
+        note(f"warn: {path} would be refused without the other volumes: {why} Sign all of them with one key.")
     answer = {"bundle": str(archive.path), "version": contents.version, "signed": seal, "untrusted": _untrusted(doubt),
-              "unsigned": [*map(str, bundle.unsigned)], "problems": found, "missing": missing}  # fmt: skip
+              "alone": alone, "problems": found, "missing": missing}  # fmt: skip
     emit(answer, verdict(bundle, seal, found, missing, _unsealed(doubt)), output)
     if doubt and not accepted:
         raise doubt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -109,13 +110,19 @@ def _version(site: Site, contents: Contents) -> Judged:
 
 def _signed(site: Site, found: Bundle) -> Judged:
     try:
-        seal, why = found.seal(keys_of(site), clock.now(), allow_unsigned=site.config.bundle_unsigned)
+        keys, now = keys_of(site), clock.now()
+        seal, why = found.seal(keys, now, allow_unsigned=site.config.bundle_unsigned)
     except SenseiError as error:
         return Judged("FAIL", _words(error))
     if seal is None:
         return Judged("warn", f"{why} The site accepts that.")
-    age = f"{seal.when:%Y-%m-%d} by {seal.signer}"
-    return Judged("warn" if seal.warnings else "ok", "; ".join([age, *seal.warnings]))
+    doubts = [*seal.warnings, *_of_alone([*found.alone(keys, now)])]
+    return Judged("warn" if doubts else "ok", "; ".join([f"{seal.when:%Y-%m-%d} by {seal.signer}", *doubts]))
+
+
+def _of_alone(paths: list[str]) -> list[str]:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return [f"refused without the other volumes: {Path(paths[0]).name}{more}"] if paths else []
 
 
 def _complete(site: Site, contents: Contents) -> Judged:

@@ -132,6 +132,19 @@ def test_an_inventory_as_json(plain: Path) -> None:
     told = run_in(plain.parent, "bundle", "inventory", plain, "-o", "json").answer
     known = known_by(plain)
     assert told == {"version": "1.0.0", "sizes": dict(known.sizes), "names": dict(known.names)}
+    (plain.parent / "inventory.json").write_text(json.dumps(told))
+    assert known_by(plain.parent / "inventory.json") == known
+
+
+@pytest.mark.parametrize("text", [
+    "{", '{"version": "1.0.0", "sizes": {"sha256:0": 1}}', '{"version": "1.0.0", "sizes": {"a": "b"}}', '{"version": ""}',
+    json.dumps({"version": "1.0.0", "sizes": {f"sha256:{'0' * 64}": 1}, "names": {f"sha256:{'0' * 64}": "a b"}}),
+])  # fmt: skip
+def test_json_that_is_no_inventory(tmp_path: Path, text: str) -> None:
+    (tmp_path / "told").write_text(text)
+    with pytest.raises(BadBundle, match="can't be read") as caught:
+        known_by(tmp_path / "told")
+    assert caught.value.where.startswith(str(tmp_path / "told"))
 
 
 def test_what_is_served_is_told_as_json(plain: Path) -> None:

@@ -239,3 +239,13 @@ def test_a_file_of_keys_that_is_none(tmp_path: Path) -> None:
 def test_fingerprints(keys: Path) -> None:
     told = keygen("-lf", str(keys / "rsa.pub")).stdout.decode().split()[1]
     assert fingerprint(base64.b64decode(public(keys, "rsa").split()[1])) == told
+
+
+def test_a_short_rsa_key_neither_signs_nor_is_believed(tmp_path: Path) -> None:
+    keygen("-t", "rsa", "-b", "1024", "-N", "", "-f", str(tmp_path / "short"))
+    with pytest.raises(BadKey, match="can't be used") as refused:
+        sign(TEXT, tmp_path / "short")
+    assert "RSA of 1024 bits" in refused.value.why
+    with pytest.raises(BadSignature, match="not understood") as caught:
+        check(TEXT, theirs(tmp_path, tmp_path, "short"))
+    assert "RSA of 1024 bits" in caught.value.why

@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from sensei_tui.bundle.inventory import blobs_of
 from sensei_tui.bundle.joined import Joined, open_bundle, volume_of
 from sensei_tui.bundle.load import Incomplete, Loader
 from sensei_tui.bundle.signed import seal_of, sign
-from sensei_tui.bundle.sshsig import allowed_signers
+from sensei_tui.bundle.sshsig import allowed_signers, fingerprint
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
 from sensei_tui.bundle.volumes import split, volume_path, write_volumes
 from sensei_tui.cli.bundle import bundle as command
@@ -37,6 +38,7 @@ from tests.bundle.counting import counting
 from tests.bundle.images import LayoutMaker
 from tests.bundle.samples import API, TOOL, WEB, built, bundle
 from tests.bundle.test_load import complete, stored, through
+from tests.bundle.test_signed import key as make_key
 from tests.registry.kinds import both
 from tests.registry.real import Real, started
 
@@ -242,6 +244,29 @@ def test_a_damaged_head_of_any_volume_is_found(media: list[Path], tmp_path: Path
             done = cli("verify", *copies, "--allow-unsigned")
             assert done.exit_code == 1, (path, name)
             path.write_bytes(raw)
+
+
+def test_each_volume_has_a_signature_of_its_own(media: list[Path], tmp_path: Path) -> None:
+    copies = [Path(shutil.copy(path, tmp_path)) for path in media]
+    trusted, stranger = make_key(tmp_path / "trusted"), make_key(tmp_path / "stranger")
+    (tmp_path / "allowed").write_text(f"vendor ssh-ed25519 {b64encode(trusted.key).decode()}\n")
+    verify = ("verify", *copies, "--trust", tmp_path / "allowed", "-o", "json")
+    for path, signer in zip(
+        copies, itertools.chain(["trusted", "stranger"], itertools.repeat("trusted")), strict=False
+    ):
+        assert cli("sign", path, "--key", tmp_path / signer).exit_code == 0
+    done = cli(*verify)
+    assert done.exit_code == 0, done.output
+    assert [*json.loads(done.stdout)["alone"]] == [str(copies[1])]
+    assert fingerprint(stranger.key) in json.loads(done.stdout)["alone"][str(copies[1])]
+    assert "would be refused without the other volumes: The bundle is signed by a key" in done.stderr
+    raw = bytearray(copies[1].read_bytes())
+    raw[File(copies[1]).entries["SIGNED.sig"].offset + 600] ^= 1
+    copies[1].write_bytes(raw)
+    done = cli(*verify)
+    problems = json.loads(done.stdout)["problems"]
+    assert done.exit_code == 1
+    assert problems[-1].startswith(f"{copies[1]}: SIGNED.sig: The signature ")
 
 
 def test_volumes_of_another_bundle_are_refused(media: list[Path], tmp_path: Path) -> None:

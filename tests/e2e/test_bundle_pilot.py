@@ -13,6 +13,7 @@ from sensei_tui.runs.model import RunState
 from sensei_tui.site.site import Site
 from sensei_tui.terminal.profile import RICH
 from tests.bundle.images import LayoutMaker
+from tests.bundle.test_signed import key as make_key
 from tests.e2e.pilot import screen_text, shown, until
 from tests.e2e.sites import SiteUnderTest
 from tests.e2e.test_bundle_run import bundle_of, layout, site  # noqa: F401
@@ -81,6 +82,18 @@ async def test_volumes_that_are_not_there_are_told_and_a_medium_can_be_taken_out
         await pilot.press("v")
         await shown(pilot, f"{first.name}:", "its gzip checksum is another")
         assert not held_open(first.parent)
+
+
+async def test_volumes_that_would_be_refused_alone_are_told(site: SiteUnderTest, tmp_path: Path) -> None:  # noqa: F811
+    first, second, *_ = volumes(site, tmp_path)
+    make_key(tmp_path / "key")
+    site.sensei("bundle", "sign", str(first), "--key", str(tmp_path / "key"))
+    site.sensei("bundle", "use", str(first.parent), "--trust", str(tmp_path / "allowed"))
+    app = SenseiApp(Site.open(site.site.root), RICH)
+    async with app.run_test(size=(132, 43)) as pilot:
+        await shown(pilot, "What to do next")
+        await pilot.press("6")
+        await shown(pilot, "by vendor; refused without", f"volumes: {second.name} and")
 
 
 def volumes(found: SiteUnderTest, root: Path) -> list[Path]:
