@@ -50,13 +50,15 @@ def set_(
     rehearsal: bool | None, output: str,
 ) -> None:  # fmt: skip
     """Change site.yaml; its comments stay."""
+    from sensei_tui.deploy.place import authority
+
     found = site_of(ctx)
     changes: dict[str, object] = {
         "context": context,
         "namespace": namespace,
         "version": version,
         "registry": _place(registry),
-        "registry_ca": _authority(registry_ca),
+        "registry_ca": None if registry_ca is None else authority(registry_ca),
         "registry_plain_http": registry_plain_http,
         "bundle": bundle,
         "rehearsal": rehearsal,
@@ -69,17 +71,6 @@ def set_(
     if registry and registry != found.config.registry:
         _tell_stays(found, given)
     _tell(found.configure(**given), output)
-
-
-def _authority(file: str | None) -> str | None:
-    """The file's whole path, once it can be read. Raises UsageError."""
-    from sensei_tui.registry.connections import trust
-
-    if not file:
-        return file
-    path = Path(file).expanduser().resolve()
-    trust(path)
-    return str(path)
 
 
 def _tell_stays(found: Site, given: dict[str, object]) -> None:

@@ -15,6 +15,7 @@ from sensei_tui.bundle.contents import Contents
 from sensei_tui.bundle.opened import Bundle
 from sensei_tui.deploy.fitting import doubts_of_upgrade
 from sensei_tui.deploy.loading import RATE, bundle_of, keys_of, place_of
+from sensei_tui.deploy.place import place_text
 from sensei_tui.helm.images import needed
 from sensei_tui.registry.reference import Place, Reference
 from sensei_tui.site.site import Site
@@ -37,6 +38,8 @@ class BundleView(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
     """Empty: the site names no bundle."""
     registry: str = ""
+    into: str = ""
+    """The registry with how it is reached, as `deploy.place` writes it."""
     error: str = ""
     """Why the bundle can't be read."""
     contents: Contents | None = None
@@ -64,9 +67,10 @@ def bundle_view(site: Site) -> BundleView:
         return BundleView(registry=config.registry)
     try:
         with bundle_of(site) as found:
-            return _view(site, found)
+            path, contents, signed = str(found.path), found.contents, _signed(site, found)
     except SenseiError as error:
         return BundleView(path=config.bundle, registry=config.registry, error=_words(error))
+    return _view(site, path, contents, signed)  # the charts are rendered, and the medium may be taken out
 
 
 def verified(found: Bundle, tell: Callable[[str], None]) -> str:
@@ -86,12 +90,11 @@ def verified(found: Bundle, tell: Callable[[str], None]) -> str:
     return f"{good}; missing: volume {', '.join(str(item.number) for item in found.missing)} of {found.missing[0].of}"
 
 
-def _view(site: Site, found: Bundle) -> BundleView:
-    config, contents = site.config, found.contents
-    seconds = clock.duration(contents.size / RATE)
+def _view(site: Site, path: str, contents: Contents, signed: Judged) -> BundleView:
+    config, seconds = site.config, clock.duration(contents.size / RATE)
     return BundleView(
-        path=str(found.path), registry=config.registry, contents=contents, version=_version(site, contents),
-        signed=_signed(site, found), complete=_complete(site, contents),
+        path=path, registry=config.registry, into=place_text(config), contents=contents,
+        version=_version(site, contents), signed=signed, complete=_complete(site, contents),
         takes=f"{bytes_si(contents.size)} in the registry, {seconds} at 100 MB/s; less what is there",
         unpacked=f"{bytes_si(contents.unpacked)} at least on a node that runs all of it" if contents.unpacked else "",
     )  # fmt: skip

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 
+from sensei_tui.base.errors import UsageError
 from sensei_tui.base.text import bytes_si
 from sensei_tui.screens.base import SenseiScreen
 from sensei_tui.screens.session import Topic
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
     from sensei_tui.bundle.contents import Item
     from sensei_tui.deploy.adopt import Candidate
     from sensei_tui.deploy.bundle_view import BundleView, Judged
+    from sensei_tui.site.site import SiteConfig
 
 USE = "Path of the bundle"
 USE_WHY = "Its charts and its version become the site's."
 USE_HINT = f"A file, or the directory it was unpacked into. {USE_WHY}"
 REGISTRY = "Registry of the site"
-REGISTRY_HINT = "HOST[:PORT][/PREFIX]. global.imageRegistry of the values must be the same."
+REGISTRY_HINT = (
+    "HOST[:PORT][/PREFIX], as global.imageRegistry of the values has it. Without TLS write http:// before it; with an "
+    "authority of your own a space and its file after it."
+)
 ANYWAY = "Use it all the same?"
 
 
@@ -110,7 +115,7 @@ class BundleScreen(FilterMixin, SenseiScreen):
 
     def action_registry(self) -> None:
         """Name the registry."""
-        ask = Ask(REGISTRY, value=self.session.site.config.registry, hint=REGISTRY_HINT, check=place_problem)
+        ask = Ask(REGISTRY, value=place_text(self.session.site.config), hint=REGISTRY_HINT, check=place_problem)
         self.app.push_screen(ask, self._set_registry)
 
     def _set_registry(self, place: str | None) -> None:
@@ -145,7 +150,7 @@ def head(view: BundleView | None, verified: str, width: int) -> list[Line]:
     load = f"press l: {view.takes}" if view.usable else "not before what FAILs is seen to"
     more = [("Holds", f"{bytes_si(found.size)} in {found.blobs} blobs, {', '.join(found.platforms)}"),
             ("For", f"Kubernetes {found.kubernetes or 'any'}; from {found.upgrade_from or 'any version'}"),
-            ("Into", view.registry or "no registry is named: press r"), ("Load", load)]  # fmt: skip
+            ("Into", view.into or "no registry is named: press r"), ("Load", load)]  # fmt: skip
     more += [("Unpacked", view.unpacked)] if view.unpacked else []
     checked = [("Verified", verified)] if verified else []
     return [line(""), *details([("File", view.path)], width), *rows, *details([*more, *checked], width), line("")]
@@ -208,10 +213,17 @@ def path_problem(path: str) -> str:
 
 def place_problem(text: str) -> str:
     """Why this is no registry, or nothing."""
-    from sensei_tui.registry.reference import BadReference, Place
+    from sensei_tui.deploy.place import place_changes
 
     try:
-        Place.parse(text)
-    except BadReference as error:
+        place_changes(text)
+    except UsageError as error:
         return error.why or error.what
     return ""
+
+
+def place_text(config: SiteConfig) -> str:
+    """The registry as it may be typed again."""
+    from sensei_tui.deploy import place
+
+    return place.place_text(config)

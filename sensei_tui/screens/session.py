@@ -72,6 +72,8 @@ class Session:
         self._cluster: Cluster | None = None
         self._forward: ExitStack | None = None
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        """Held while files are read: a look that began earlier must not put its picture over a later one's."""
 
     @property
     def name(self) -> str:
@@ -103,10 +105,11 @@ class Session:
         from sensei_tui.preflight.engine import load_report
         from sensei_tui.runs.registry import list_runs
 
-        self._look_again()
-        self.overview = overview(self.site)
-        self.report = load_report(self.site)
-        self.runs = list_runs(self.site.runs)
+        with self._reading:
+            self._look_again()
+            self.overview = overview(self.site)
+            self.report = load_report(self.site)
+            self.runs = list_runs(self.site.runs)
         self.announce(Topic.OVERVIEW)
 
     def _look_again(self) -> None:
@@ -296,8 +299,9 @@ class Session:
         """What the site's bundle is now."""
         from sensei_tui.deploy.bundle_view import bundle_view
 
-        self._look_again()
-        self.bundle = bundle_view(self.site)
+        with self._reading:
+            self._look_again()
+            self.bundle = bundle_view(self.site)
         self.announce(Topic.BUNDLE)
 
     def look_at_bundle(self, file: Path) -> Candidate:
@@ -315,10 +319,10 @@ class Session:
         self._reopened()
 
     def set_registry(self, place: str) -> None:
-        """Where the site's images are. Raises BadReference, UsageError."""
-        from sensei_tui.registry.reference import Place
+        """Where the site's images are, as `deploy.place` has it. Raises BadReference, UsageError."""
+        from sensei_tui.deploy.place import place_changes
 
-        self.site.configure(registry=str(Place.parse(place)))
+        self.site.configure(**place_changes(place))
         self._reopened()
 
     def _reopened(self) -> None:
@@ -338,7 +342,8 @@ class Session:
 
         try:
             with bundle_of(self.site) as found:
-                self.verified = verified(found, told)
+                result = verified(found, told)
+            self.verified = result  # once the medium may be taken out
         finally:
             self.verifying = ""
             self.announce(Topic.BUNDLE)
@@ -352,20 +357,12 @@ class Session:
 
         self._look_again()
         self._ensure_rehearsal()
-        if kind == "rollback":
-            self.plan = plan_rollback(self.site, revision)
-        elif kind == "uninstall":
-            self.plan = plan_uninstall(self.site)
-        elif kind == "upgrade":
-            self.plan = plan_upgrade(self.site)
-        elif kind == "load":
-            self.plan = plan_load(self.site)
-        elif kind == "backup":
-            self.plan = plan_backup(self.site)
-        elif kind == "restore":
-            self.plan = plan_restore(self.site, backup)
-        else:
-            self.plan = plan_install(self.site)
+        plans: dict[str, Callable[[], Plan]] = {
+            "rollback": lambda: plan_rollback(self.site, revision), "uninstall": lambda: plan_uninstall(self.site),
+            "upgrade": lambda: plan_upgrade(self.site), "load": lambda: plan_load(self.site),
+            "backup": lambda: plan_backup(self.site), "restore": lambda: plan_restore(self.site, backup),
+        }  # fmt: skip
+        self.plan = plans.get(kind, lambda: plan_install(self.site))()
         self.announce(Topic.PLAN)
 
     def start_plan(self) -> None:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.e2e
 async def test_from_no_bundle_to_a_loaded_one_without_a_cluster(site: SiteUnderTest, tmp_path: Path) -> None:  # noqa: F811
     with started(Real(tmp_path / "registry")) as real:
         place = f"127.0.0.1:{real.port}/sensei"
-        site.sensei("site", "set", "--registry", place, "--registry-plain-http", "--version", "1.1.0")
+        site.sensei("site", "set", "--version", "1.1.0")
         site.sensei("config", "set", "global.imageRegistry", place)
         app = SenseiApp(Site.open(site.site.root), RICH)
         async with app.run_test(size=(80, 24)) as pilot:
@@ -39,7 +39,13 @@ async def test_from_no_bundle_to_a_loaded_one_without_a_cluster(site: SiteUnderT
             await pilot.press(*str(bundle_of(site)), "enter")
             await shown(pilot, "The bundle is not signed.", "older than 1.1.0", "Use it all the same?")
             await pilot.press("y")
-            await shown(pilot, "all 10 images of the charts", "The site accepts that", "verify", "load")
+            await shown(pilot, "The site accepts that", "no registry is named: press r")
+            await pilot.press("r")
+            await shown(pilot, "Registry of the site", "Without TLS write http:// before it")
+            await pilot.press(*f"http://{place} /none", "enter")
+            await shown(pilot, "No such file or directory")
+            await pilot.press(*["backspace"] * len(" /none"), "enter")
+            await shown(pilot, f"Into      http://{place}", "all 10 images of the charts", "verify", "load")
             await pilot.press("v")
             await shown(pilot, "every byte")
             await pilot.press("l")

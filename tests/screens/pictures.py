@@ -261,7 +261,7 @@ def bundle(state: str) -> BundleView:
         items=items, blobs=59, size=3_038_000_000,
     )  # fmt: skip
     return BundleView(
-        path=path, registry="registry.lan/sensei", contents=contents, version=Judged("ok", "1.0.0, of 2026-11-02"),
+        path=path, registry="registry.lan/sensei", into="registry.lan/sensei", contents=contents, version=Judged("ok", "1.0.0, of 2026-11-02"),
         signed=Judged("ok", "2026-11-03 by vendor@example.com"), complete=Judged("ok", "all 12 images of the charts with this site's values"),
         takes="3.0 GB in the registry, 30s at 100 MB/s; less what is there",
         unpacked="8.1 GB at least on a node that runs all of it",
