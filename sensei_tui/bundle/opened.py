@@ -14,7 +14,7 @@ from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.joined import Joined, Missing, open_bundle
 from sensei_tui.bundle.oci import Document, digest_of
 from sensei_tui.bundle.signed import NotTrusted, Seal, check_seal, seal_of
-from sensei_tui.bundle.sshsig import BadSignature, Signer, allowed_signers
+from sensei_tui.bundle.signers import BadSignature, Signer, allowed_signers
 from sensei_tui.bundle.verify import OnBytes, check_files, check_small, documents, lacking, sums
 
 _NAMED = 5

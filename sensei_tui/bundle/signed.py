@@ -14,12 +14,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sensei_tui.base.errors import ExitCode, SenseiError
-from sensei_tui.bundle import sshsig
 from sensei_tui.bundle.archive import Archive, Entry, File, write_end, write_entry
 from sensei_tui.bundle.contents import SUMS, Contents
 from sensei_tui.bundle.disk import into
 from sensei_tui.bundle.errors import BadBundle
-from sensei_tui.bundle.sshsig import Signer
+from sensei_tui.bundle.signers import NAMESPACE, Signature, Signer
 
 TEXT, SIGNATURE = "SIGNED", "SIGNED.sig"
 APPENDED = frozenset({TEXT, SIGNATURE})
@@ -62,13 +61,17 @@ def text_of(archive: Archive, contents: Contents, when: datetime) -> bytes:
 
 def sign(archive: File, contents: Contents, key: Path, passphrase: bytes | None, when: datetime) -> str:
     """Sign it, in place of an earlier signature. Returns the key's fingerprint. Raises BadKey, OSError."""
+    from sensei_tui.bundle import sshsig
+
     text = text_of(archive, contents, when)
     return attach(archive, contents, text, sshsig.sign(text, key, passphrase)).fingerprint
 
 
-def attach(archive: File, contents: Contents, text: bytes, signature: str, where: str = "") -> sshsig.Signature:
+def attach(archive: File, contents: Contents, text: bytes, signature: str, where: str = "") -> Signature:
     """Put in a text of `text_of`, signed by whomever; `where` the signature is from. Raises BadSignature, BadBundle
     (another bundle's), OSError."""
+    from sensei_tui.bundle import sshsig
+
     found = sshsig.check(text, signature, where=where)
     when = _when(archive, contents, text)
     append(archive, {TEXT: text, SIGNATURE: signature.encode()}, int(when.timestamp()))
@@ -96,7 +99,7 @@ def seal_of(archive: Archive, contents: Contents, trusted: tuple[Signer, ...], n
     return Seal(_signer(archive, signature, trusted, now), signature.fingerprint, when, tuple(_warnings(when, now)))
 
 
-def check_seal(archive: Archive, contents: Contents) -> tuple[sshsig.Signature, datetime]:
+def check_seal(archive: Archive, contents: Contents) -> tuple[Signature, datetime]:
     """The signature, and when it was made; it fits, whoever made it. Raises NotTrusted where there is none,
     BadSignature, BadBundle (another bundle's)."""
     if TEXT not in archive.entries or SIGNATURE not in archive.entries:
@@ -107,8 +110,10 @@ def check_seal(archive: Archive, contents: Contents) -> tuple[sshsig.Signature, 
     return signature_of(archive), _when(archive, contents, archive.text(TEXT, 4096))
 
 
-def signature_of(archive: Archive) -> sshsig.Signature:
+def signature_of(archive: Archive) -> Signature:
     """The one in a signed bundle; it fits the text beside it. Raises BadSignature."""
+    from sensei_tui.bundle import sshsig  # cryptography: not before a signature is there
+
     text, armored = archive.text(TEXT, 4096), archive.text(SIGNATURE, 65536).decode(errors="replace")
     return sshsig.check(text, armored, where=f"{archive.path}: {SIGNATURE}")
 
@@ -135,9 +140,9 @@ def _other(found: re.Match[str] | None, contents: Contents) -> str:
     return f"it is of version {found['version']}" + (" too, of other content" if same else f", not {contents.version}")
 
 
-def _signer(archive: Archive, signature: sshsig.Signature, trusted: tuple[Signer, ...], now: datetime) -> str:
+def _signer(archive: Archive, signature: Signature, trusted: tuple[Signer, ...], now: datetime) -> str:
     of_key = [item for item in trusted if item.key == signature.key]
-    why = [item.may_sign(sshsig.NAMESPACE, now) or item.takes(signature.flags) for item in of_key]
+    why = [item.may_sign(NAMESPACE, now) or item.takes(signature.flags) for item in of_key]
     if "" in why:
         return of_key[why.index("")].principals
     error = NotTrusted(

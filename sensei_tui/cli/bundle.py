@@ -152,7 +152,7 @@ def _seal_or_doubt(bundle: Bundle, keys: Path | None) -> tuple[Seal | None, Sens
     from sensei_tui.base import clock
     from sensei_tui.bundle.errors import BadBundle
     from sensei_tui.bundle.signed import NotTrusted
-    from sensei_tui.bundle.sshsig import BadSignature
+    from sensei_tui.bundle.signers import BadSignature
 
     try:
         return bundle.seal(keys, clock.now(), allow_unsigned=False)[0], None

@@ -67,7 +67,7 @@ def attach_all(files: Iterable[Path], signature: Path) -> str:
     from sensei_tui.base.errors import UsageError
     from sensei_tui.bundle.contents import read_contents
     from sensei_tui.bundle.signed import attach
-    from sensei_tui.bundle.sshsig import Signer
+    from sensei_tui.bundle.signers import Signer
 
     if signature.suffix != ".sig":
         raise UsageError("Which text is signed?", where=str(signature), remedy=_PAIR)
@@ -126,7 +126,7 @@ def passphrase(key: Path) -> bytes | None:
 
 def _asked(key: Path) -> str:
     """On the terminal; without one, the first line of standard input. Raises BadKey where that is empty."""
-    from sensei_tui.bundle.sshsig import BadKey
+    from sensei_tui.bundle.signers import BadKey
 
     if _has_terminal():
         return str(click.prompt(f"Passphrase of {key}", hide_input=True, err=True))

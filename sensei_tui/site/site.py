@@ -11,7 +11,6 @@ import msgspec
 
 from sensei_tui.base.errors import UsageError
 from sensei_tui.base.paths import private_dir, write_atomic
-from sensei_tui.site import yamlfile
 
 SITE_FILE = "site.yaml"
 SITE_VARIABLE = "SENSEI_SITE"
@@ -91,7 +90,7 @@ class Site:
         file = path / SITE_FILE
         if not file.is_file():
             raise SiteNotFound("This directory is not a site.", where=str(path), remedy=f"Make one: sensei init {path}")
-        return cls(path.resolve(), _config(yamlfile.parse(yamlfile.read(file), file), file))
+        return cls(path.resolve(), _parsed(file))
 
     @classmethod
     def create(cls, path: Path, *, name: str = "", rehearsal: bool = False, **settings: str) -> Site:
@@ -120,20 +119,27 @@ class Site:
 
     def configure(self, **changes: Any) -> Site:
         """Change site.yaml, its comments kept; the site as it is then. Raises UsageError, nothing written."""
-        from sensei_tui.site import splice
+        from sensei_tui.site import splice, yamlfile
 
         file = self.root / SITE_FILE
         text = yamlfile.read(file)
         for key, value in changes.items():
             text = splice.set_value(text, key, list(value) if isinstance(value, tuple) else value, file)
-        _config(yamlfile.parse(text, file), file)
+        _parsed(file, text)
         write_atomic(file, text, mode=0o644)
         return type(self).open(self.root)
 
 
+def _parsed(file: Path, text: str | None = None) -> SiteConfig:
+    from sensei_tui.site import yamlfile  # slow to import: commands without a site do without
+
+    document = yamlfile.parse(yamlfile.read(file) if text is None else text, file)
+    return _config(yamlfile.plain(document) or {}, file)
+
+
 def _config(document: Any, file: Path) -> SiteConfig:
     try:
-        return msgspec.convert(yamlfile.plain(document) or {}, SiteConfig)
+        return msgspec.convert(document, SiteConfig)
     except msgspec.ValidationError as error:
         allowed = ", ".join(field.name for field in msgspec.structs.fields(SiteConfig))
         raise UsageError(

@@ -18,7 +18,7 @@ from sensei_tui.bundle.create import SHAPES, add_files, write_bundle
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.inventory import known_by
 from sensei_tui.bundle.signed import append
-from sensei_tui.bundle.sshsig import fingerprint
+from sensei_tui.bundle.signers import fingerprint
 from sensei_tui.registry.reference import BadReference
 from tests.bundle.samples import built, bundle
 from tests.bundle.test_command import run_in

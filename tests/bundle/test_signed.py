@@ -16,7 +16,7 @@ from sensei_tui.bundle.archive import Archive, File, open_archive
 from sensei_tui.bundle.contents import read_contents
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.signed import NotTrusted, Seal, append, seal_of, sign
-from sensei_tui.bundle.sshsig import BadSignature, Signer, allowed_signers
+from sensei_tui.bundle.signers import BadSignature, Signer, allowed_signers
 from sensei_tui.bundle.verify import check_files, sums
 from tests.bundle.samples import API, bundle
 

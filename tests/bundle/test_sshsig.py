@@ -10,16 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sensei_tui.bundle.sshsig import (
-    NAMESPACE,
-    BadKey,
-    BadSignature,
-    allowed_signers,
-    check,
-    fingerprint,
-    is_locked,
-    sign,
-)
+from sensei_tui.bundle.signers import NAMESPACE, BadKey, BadSignature, allowed_signers, fingerprint
+from sensei_tui.bundle.sshsig import check, is_locked, sign
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 TEXT = b"Sensei bundle\nversion: 1.0.0\n"

@@ -15,7 +15,8 @@ from sensei_tui.bundle.archive import File, open_archive
 from sensei_tui.bundle.contents import read_contents
 from sensei_tui.bundle.errors import BadBundle
 from sensei_tui.bundle.signed import NotTrusted, attach, seal_of, text_of
-from sensei_tui.bundle.sshsig import NAMESPACE, BadKey, BadSignature, allowed_signers, check, is_locked, sign
+from sensei_tui.bundle.signers import NAMESPACE, BadKey, BadSignature, allowed_signers
+from sensei_tui.bundle.sshsig import check, is_locked, sign
 from tests.bundle.samples import API, bundle
 from tests.bundle.test_command import run_in
 from tests.bundle.test_sshsig import TEXT, accepts, keygen

@@ -26,7 +26,7 @@ from sensei_tui.bundle.inventory import blobs_of
 from sensei_tui.bundle.joined import Joined, open_bundle, volume_of
 from sensei_tui.bundle.load import Incomplete, Loader
 from sensei_tui.bundle.signed import seal_of, sign
-from sensei_tui.bundle.sshsig import allowed_signers, fingerprint
+from sensei_tui.bundle.signers import allowed_signers, fingerprint
 from sensei_tui.bundle.verify import check_files, documents, lacking, sums
 from sensei_tui.bundle.volumes import split, volume_path, write_volumes
 from sensei_tui.cli.bundle import bundle as command
