@@ -51,9 +51,9 @@ class HomePage(Page):
         return next_lines(found, self.talk.width) if found else ()
 
     def rows(self) -> list[Row]:
-        found = self.session.overview
+        found, health = self.session.overview, self.session.health
         # The step's own number is the number of the line.
-        return [Row(row.key, row.line[1:]) for row in step_rows(found)] if found else []
+        return [Row(row.key, row.line[1:]) for row in step_rows(found, health)] if found else []
 
     def foot(self) -> Iterable[Line]:
         found, session = self.session.overview, self.session

@@ -17,7 +17,7 @@ from sensei_tui.widgets.lines import Line, cell, details, labelled, line, span, 
 from sensei_tui.widgets.rows import Row, Rows
 
 if TYPE_CHECKING:
-    from sensei_tui.deploy.overview import Overview
+    from sensei_tui.deploy.overview import GuidedStep, Overview
     from sensei_tui.health.model import Health
 
 NEXT = "What to do next:"
@@ -75,7 +75,7 @@ class HomeScreen(SenseiScreen):
             return
         self.tell(found.version, found.cluster, found.run)
         self.query_one("#next", Text).tell(next_lines(found, self.size.width))
-        self.query_one("#steps", Rows).set_rows(step_rows(found))
+        self.query_one("#steps", Rows).set_rows(step_rows(found, self.session.health))
         facts = fact_lines(found, self.session.health, self.session.trouble, self.size.width)
         if self.sensei.profile.ascii:
             facts += details([("Terminal", f"{self.sensei.line_words}. p: another")], self.size.width)
@@ -116,12 +116,20 @@ def next_lines(found: Overview, width: int) -> list[Line]:
     return [line(""), *labelled(NEXT, found.next_step, width, label_width=len(NEXT) + 3, role="strong"), line("")]
 
 
-def step_rows(found: Overview) -> list[Row]:
+def step_rows(found: Overview, health: Health | None) -> list[Row]:
     """The guided steps with their state."""
     return [
-        Row(step.key, line(f"{number} ", cell(step.title, 12), word(step.word, 8), span(step.text)))
+        Row(step.key, line(f"{number} ", cell(step.title, 12), word(state, 8), span(text)))
         for number, step in enumerate(found.steps, 1)
+        for state, text in [_state(step, found, health)]
     ]
+
+
+def _state(step: GuidedStep, found: Overview, health: Health | None) -> tuple[str, str]:
+    """Files don't tell how the platform is: the cluster's picture does, once there is one."""
+    if step.key == "health" and found.deployed and health is not None:
+        return health.word, health.headline
+    return step.word, step.text
 
 
 def fact_lines(found: Overview, health: Health | None, trouble: str, width: int) -> list[Line]:

@@ -207,12 +207,12 @@ def overview(state: str) -> Overview:
     words = {
         "fresh": ("warn", "-", "-", "-", "-", "-"),
         "trouble": ("ok", "FAIL", "..", "warn", "-", "FAIL"),
-        "well": ("ok", "warn", "ok", "ok", "ok", "ok"),
+        "well": ("ok", "warn", "ok", "-", "ok", "ok"),
     }[state]
     texts = {
         "fresh": ("the licence key is a placeholder", "not run", "no plan yet", "nothing deployed yet", "no runs", "none"),
         "trouble": ("values.yaml, license.yaml", "1 FAIL, 2 warn, 1 unknown", "run 0001, 7 of 9 steps", "see the run", "1 run", "/media/bundle.tar.gz is not there"),
-        "well": ("values.yaml, license.yaml", "1 warn, 5 ok", "1.0.0 installed", "watching", "1 run", "sensei-bundle-1.0.0.tar.gz"),
+        "well": ("values.yaml, license.yaml", "1 warn, 5 ok", "1.0.0 installed", "open to see every component", "1 run", "sensei-bundle-1.0.0.tar.gz"),
     }[state]  # fmt: skip
     keys = ("configure", "preflight", "deploy", "health", "history", "bundle")
     titles = ("Configure", "Preflight", "Deploy", "Health", "History", "Bundle")
@@ -229,7 +229,7 @@ def overview(state: str) -> Overview:
     return Overview(
         site="berlin-1", version="1.0.0", cluster="prod-k8s (sensei)" if configured else "no cluster", configured=configured,
         rehearsal=False, run={"fresh": "no run", "trouble": "run 0001 RUNNING", "well": "run 0001 done"}[state],
-        next_step=nexts[state], steps=steps, facts=(("Licence", "Example Corp, key set"), ("Rehearsal", "never")),
+        deployed=state == "well", next_step=nexts[state], steps=steps, facts=(("Licence", "Example Corp, key set"), ("Rehearsal", "never")),
     )  # fmt: skip
 
 

@@ -89,7 +89,11 @@ class Twin:
         self._cursors[self.screen] = keys[max(0, min(len(keys) - 1, here + step))]
 
     def _rows(self) -> list[Row]:
-        return step_rows(overview("trouble")) if self.screen == "home" else board_rows(self.feed.health, "components")
+        return (
+            step_rows(overview("trouble"), self.feed.health)
+            if self.screen == "home"
+            else board_rows(self.feed.health, "components")
+        )
 
     def rows(self) -> list[Line]:
         """The list of Home or Health, with the cursor's mark."""
