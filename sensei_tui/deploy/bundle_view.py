@@ -93,7 +93,7 @@ def verified(found: Bundle, tell: Callable[[str], None]) -> str:
 def _view(site: Site, path: str, contents: Contents, signed: Judged) -> BundleView:
     config, seconds = site.config, clock.duration(contents.size / RATE)
     return BundleView(
-        path=path, registry=config.registry, into=place_text(config), contents=contents,
+        path=path, registry=config.registry, into=place_text(site), contents=contents,
         version=_version(site, contents), signed=signed, complete=_complete(site, contents),
         takes=f"{bytes_si(contents.size)} in the registry, {seconds} at 100 MB/s; less what is there",
         unpacked=f"{bytes_si(contents.unpacked)} at least on a node that runs all of it" if contents.unpacked else "",

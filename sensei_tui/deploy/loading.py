@@ -26,6 +26,7 @@ from sensei_tui.deploy.fitting import (
     doubts_of_upgrade,
     nodes_of,
 )
+from sensei_tui.deploy.place import authority_of
 from sensei_tui.deploy.prepare import TIMEOUT, digest
 from sensei_tui.deploy.world import World
 from sensei_tui.helm.images import Pulled
@@ -111,9 +112,8 @@ def keys_of(site: Site) -> Path | None:
 
 def registry_of(site: Site) -> Registry:
     """Does not touch the network. Raises UsageError."""
-    config = site.config
-    ca = site.root / Path(config.registry_ca).expanduser() if config.registry_ca else None
-    return Registry(place_of(site), ca=ca, plain=config.registry_plain_http, credentials=Keyring())
+    plain = site.config.registry_plain_http
+    return Registry(place_of(site), ca=authority_of(site), plain=plain, credentials=Keyring())
 
 
 IN_A_SITE = (

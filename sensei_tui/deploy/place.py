@@ -6,15 +6,16 @@ from pathlib import Path
 
 from sensei_tui.registry.connections import trust
 from sensei_tui.registry.reference import Place
-from sensei_tui.site.site import SiteConfig
+from sensei_tui.site.site import Site
 
 PLAIN = "http://"
 
 
-def place_text(config: SiteConfig) -> str:
+def place_text(site: Site) -> str:
     """What `place_changes` takes; empty where the site names no registry."""
-    ca = f" {config.registry_ca}" if config.registry_ca else ""
-    return f"{PLAIN if config.registry_plain_http else ''}{config.registry}{ca}" if config.registry else ""
+    config, ca = site.config, authority_of(site)
+    scheme = PLAIN if config.registry_plain_http else ""
+    return f"{scheme}{config.registry}{f' {ca}' if ca else ''}" if config.registry else ""
 
 
 def place_changes(text: str) -> dict[str, object]:
@@ -26,6 +27,11 @@ def place_changes(text: str) -> dict[str, object]:
     place, _, file = text.removeprefix(PLAIN).partition(" ")
     found = {"registry": str(Place.parse(place)), "registry_plain_http": plain}
     return found | {"registry_ca": authority(file.strip())}
+
+
+def authority_of(site: Site) -> Path | None:
+    """Certificate of the authority that signed the registry's; None where the site names none."""
+    return site.root / Path(site.config.registry_ca).expanduser() if site.config.registry_ca else None
 
 
 def authority(file: str) -> str:

@@ -71,7 +71,7 @@ class BundlePage(Page):
 
     def do_registry(self) -> bool:
         """Name the registry."""
-        value = screen.place_text(self.session.site.config)
+        value = screen.place_text(self.session.site)
         place = self.console.question(
             screen.REGISTRY, value=value, hint=screen.REGISTRY_HINT, check=screen.place_problem
         )

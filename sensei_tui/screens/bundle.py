@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sensei_tui.bundle.contents import Item
     from sensei_tui.deploy.adopt import Candidate
     from sensei_tui.deploy.bundle_view import BundleView, Judged
-    from sensei_tui.site.site import SiteConfig
+    from sensei_tui.site.site import Site
 
 USE = "Path of the bundle"
 USE_WHY = "Its charts and its version become the site's."
@@ -115,7 +115,7 @@ class BundleScreen(FilterMixin, SenseiScreen):
 
     def action_registry(self) -> None:
         """Name the registry."""
-        ask = Ask(REGISTRY, value=place_text(self.session.site.config), hint=REGISTRY_HINT, check=place_problem)
+        ask = Ask(REGISTRY, value=place_text(self.session.site), hint=REGISTRY_HINT, check=place_problem)
         self.app.push_screen(ask, self._set_registry)
 
     def _set_registry(self, place: str | None) -> None:
@@ -222,8 +222,8 @@ def place_problem(text: str) -> str:
     return ""
 
 
-def place_text(config: SiteConfig) -> str:
+def place_text(site: Site) -> str:
     """The registry as it may be typed again."""
     from sensei_tui.deploy import place
 
-    return place.place_text(config)
+    return place.place_text(site)
