@@ -64,12 +64,12 @@ def bundle_view(site: Site) -> BundleView:
     """Needs neither the registry nor the cluster."""
     config = site.config
     if not config.bundle:
-        return BundleView(registry=config.registry)
+        return BundleView(registry=config.registry, into=place_text(site))
     try:
         with bundle_of(site) as found:
             path, contents, signed = str(found.path), found.contents, _signed(site, found)
     except SenseiError as error:
-        return BundleView(path=config.bundle, registry=config.registry, error=_words(error))
+        return BundleView(path=config.bundle, registry=config.registry, into=place_text(site), error=_words(error))
     return _view(site, path, contents, signed)  # the charts are rendered, and the medium may be taken out
 
 

@@ -134,14 +134,16 @@ def head(view: BundleView | None, verified: str, width: int) -> list[Line]:
     """What it is, and whether it may be used."""
     if view is None:
         return [line("")]
+    registry = details([("Registry", view.into)] if view.into else [], width)
     if not view.path:
         text = "The site names no bundle: images are pulled from the registries in their names. Press u to name one."
-        return [line(""), *labelled("Bundle", text, width), line("")]
+        return [line(""), *labelled("Bundle", text, width), *registry, line("")]
     if view.error or view.contents is None:
         return [
             line(""),
             *details([("File", view.path)], width),
             *labelled("FAIL", view.error, width, role="fail"),
+            *registry,
             line(""),
         ]
     found = view.contents
