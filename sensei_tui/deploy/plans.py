@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sensei_tui.base import clock
@@ -163,7 +164,11 @@ def changes(before: Deployed, prepared: Prepared, manifests: dict[str, str]) -> 
         if old and old.chart != release.version:
             lines.append(f"release {release.name}: chart {old.chart} -> {release.version}")
         lines += differences(old.manifest if old else "", manifests[release.name])
-    return lines
+    return [line for line in lines if not _CLASS_OF_KEPT.match(line)]
+
+
+_CLASS_OF_KEPT = re.compile(r"~ PersistentVolumeClaim/sensei-\S+ (?:[-+] )?spec\.storageClassName: ")
+"""A claim that is there stays in its class, whatever the values say: the chart sees to it on the cluster."""
 
 
 def _render(prepared: Prepared, namespace: str) -> dict[str, str]:

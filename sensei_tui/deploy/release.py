@@ -7,6 +7,7 @@ from typing import Any
 
 from sensei_tui.base.errors import ExitCode, SenseiError
 from sensei_tui.base.text import plural
+from sensei_tui.deploy.credentials import refuse_other_password
 from sensei_tui.deploy.hooks import hooks_explained
 from sensei_tui.deploy.jobs import BACKUP, job_state
 from sensei_tui.deploy.prepare import Release
@@ -194,6 +195,7 @@ class DriftProbe:
             item.name: engine.render(item.name, item.chart, prepared.resolved.helm_values) for item in prepared.releases
         }
         refuse_live_changes(self.world.cluster, manifests, prepared.values)
+        refuse_other_password(self.world.cluster, prepared)
         for name, manifest in manifests.items():
             context.check()
             here = conflicts(self.world.cluster, manifest, name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sensei_tui.base.errors import ExitCode, SenseiError, UsageError
 from sensei_tui.base.text import plural
+from sensei_tui.deploy.credentials import refuse_other_password
 from sensei_tui.deploy.jobs import refuse_beside_restore
 from sensei_tui.deploy.lease_store import held_lease
 from sensei_tui.deploy.loading import LoadBundle, ProveImages, VerifyBundle
@@ -20,6 +21,7 @@ from sensei_tui.preflight.engine import load_report, run_preflight
 from sensei_tui.preflight.model import Report, Status
 from sensei_tui.runs.context import Step, StepContext
 from sensei_tui.runs.model import PlannedStep
+from sensei_tui.site.resolve import remember_made
 
 
 class PlanOutdated(UsageError):
@@ -135,6 +137,7 @@ class Secrets:
 
     def do(self, context: StepContext) -> str:
         kept = 0
+        refuse_other_password(self.world.cluster, self.world.prepared)
         for secret in self.world.prepared.resolved.secrets:
             context.check()
             if secret.keep and self.world.cluster.exists("Secret", secret.name, self.world.namespace):
@@ -144,6 +147,8 @@ class Secrets:
             self.world.cluster.apply(
                 self._object(secret.name, {key: value.reveal() for key, value in secret.data.items()})
             )
+            if secret.keep:
+                remember_made(self.world.prepared.site)
             context.log("runner", f"applied Secret/{secret.name}", f"Secret/{secret.name}")
         count = len(self.world.prepared.resolved.secrets)
         return f"{plural(count, 'Secret')}, {kept} kept" if kept else plural(count, "Secret")

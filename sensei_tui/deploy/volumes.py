@@ -20,8 +20,10 @@ _SIZES = {f"StatefulSet/sensei-{name}": f"{path}.persistence.size" for name, pat
 }
 """The setting that gives the volumes of an object their size."""
 _MINIO, _WEAVIATE = "StatefulSet/sensei-minio", "StatefulSet/sensei-weaviate"
+_POSTGRESQL = "StatefulSet/sensei-postgresql"
 _BACK = "Set it back to what is deployed; or "
 _ANEW = f"{_BACK}make the store anew from a backup: guide, Data stores, 'Another layout'."
+_MAJOR = f"{_BACK}replace the data: guide, Data stores, 'A new major version of PostgreSQL'."
 _GROW = f"{_BACK}grow the volumes first: guide, Data stores, 'More room'."
 
 
@@ -44,6 +46,7 @@ def refuse_changes(before: Deployed, manifests: Mapping[str, str], values: Value
     """Raises StoreCannotChange where these manifests want of a store what only a new one can be."""
     old, new = _of_record(before), _holders(manifests)
     _refuse([*_pods(old, new), *_volumes(old, new)], values, _ANEW)
+    _refuse(list(_majors(old, new)), values, _MAJOR)
 
 
 def refuse_live_changes(cluster: Cluster, manifests: Mapping[str, str], values: Values) -> None:
@@ -79,6 +82,19 @@ def _pods(old: Mapping[str, Node], new: Mapping[str, Node]) -> Iterator[Differen
             was, wanted = (item[name]["spec"]["replicas"] for item in (old, new))
             if wanted < was or (name == _MINIO and wanted > was):
                 yield Difference(path, was, wanted)
+
+
+def _majors(old: Mapping[str, Node], new: Mapping[str, Node]) -> Iterator[Difference]:
+    """PostgreSQL's, unless the values say which one's data is replaced."""
+    if _POSTGRESQL in old and _POSTGRESQL in new:
+        was, wanted = (_environment(item[_POSTGRESQL]) for item in (old, new))
+        if was.get("MAJOR") not in (None, wanted["MAJOR"], wanted["REPLACES_MAJOR"]):
+            yield Difference("postgresql.major", was["MAJOR"], wanted["MAJOR"])
+
+
+def _environment(item: Node) -> dict[str, str]:
+    (container,) = item["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
 
 
 def _volumes(old: Mapping[str, Node], new: Mapping[str, Node]) -> Iterator[Difference]:

@@ -23,6 +23,7 @@ from sensei_tui.base.paths import write_atomic
 from sensei_tui.base.redaction import Secret
 from sensei_tui.site.schema import rule, secret_paths
 from sensei_tui.site.site import Site
+from sensei_tui.site.target import target_name
 from sensei_tui.site.tree import get_path, remove_path, set_path
 from sensei_tui.site.values import Keys, Values
 
@@ -73,6 +74,8 @@ class Kept(msgspec.Struct, kw_only=True):
     """Hex; keys the digest."""
     environment: dict[str, str] = {}
     credentials: dict[str, str] = {}
+    made_for: list[str] = []
+    """Clusters and namespaces where a Secret was made of them."""
 
 
 def resolve(site: Site, values: Values, environ: Mapping[str, str] = os.environ) -> Resolved:
@@ -86,7 +89,7 @@ def resolve(site: Site, values: Values, environ: Mapping[str, str] = os.environ)
     _generate(kept)
     file = site.state / SECRETS_FILE
     if msgspec.json.encode(kept) != before or file.stat().st_mode & 0o077:
-        write_atomic(file, msgspec.json.format(msgspec.json.encode(kept)))
+        _write(site, kept)
     objects = tuple(_take_out(tree, kept))
     hidden = {secret for item in objects for secret in item.data.values()} | {
         Secret(v) for v in kept.environment.values()
@@ -116,6 +119,23 @@ def load_kept(site: Site) -> Kept:
             "The file with the site's secrets is damaged.", where=str(file),
             remedy="Restore it from a copy: the databases keep the passwords that were in it.",
         ) from None  # fmt: skip
+
+
+def is_made(site: Site) -> bool:
+    """Whether this site made the Secret of credentials where it is about now, ever. Raises UsageError."""
+    return target_name(site) in load_kept(site).made_for
+
+
+def remember_made(site: Site) -> None:
+    """The Secret of credentials is made. Raises UsageError, OSError."""
+    kept = load_kept(site)
+    if target_name(site) not in kept.made_for:
+        kept.made_for.append(target_name(site))
+        _write(site, kept)
+
+
+def _write(site: Site, kept: Kept) -> None:
+    write_atomic(site.state / SECRETS_FILE, msgspec.json.format(msgspec.json.encode(kept)))
 
 
 def known_secrets(site: Site, values: Values | None = None) -> tuple[Secret, ...]:

@@ -47,6 +47,30 @@ def test_refused_and_nothing_is_changed(tmp_path: Path) -> None:
         assert [item["metadata"]["generation"] for item in cluster.request("GET", path).body["items"]][:3] == before[:3]
 
 
+CLAIMS = f"/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims"
+KEPT = {"backup": {"to": "volume"}}
+
+
+def test_volumes_that_an_uninstalled_store_left(tmp_path: Path) -> None:
+    """The claims say what the StatefulSets would; volumes of backups stay in their class whatever is asked."""
+    with running_cluster(tmp_path / "cluster", "speed: 500") as cluster:
+        cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        with open_engine(Target(str(cluster.kubeconfig), "", NAMESPACE)) as engine:
+            engine.install("sensei-deps", CHART, KEPT, timeout=30)
+            claims = {item["metadata"]["name"]: item for item in cluster.request("GET", CLAIMS).body["items"]}
+            was = claims["sensei-backups"]["spec"]["storageClassName"]
+            engine.uninstall("sensei-deps", timeout=30)
+            for values, told in REFUSED:
+                with pytest.raises(HelmError) as caught:
+                    engine.install("sensei-deps", CHART, KEPT | values, timeout=30)
+                assert told in str(caught.value), values
+            for name in claims:
+                if name.startswith("data-"):
+                    cluster.request("DELETE", f"{CLAIMS}/{name}")
+            engine.install("sensei-deps", CHART, KEPT | {"global": {"storageClass": "other"}}, timeout=30)
+            assert cluster.request("GET", f"{CLAIMS}/sensei-backups").body["spec"]["storageClassName"] == was
+
+
 OTHER = {"external": {"enabled": True, "endpoint": "https://s3.lan", "existingSecret": "a"}}
 ALONE: list[tuple[Node, str]] = [
     ({"license": {"key": "${LICENSE_KEY}"}}, "license.key holds ${...}, which Helm takes as it stands"),

@@ -7,28 +7,42 @@ What a deployed store can't become is refused before anything is changed; withou
 {{- lookup "apps/v1" "StatefulSet" .root.Release.Namespace .name | default dict | toJson }}
 {{- end }}
 
-{{/* Names of its volume claims, as those that an uninstalled store left; one a line. Input: that of sensei.store. */}}
+{{/* Its volume claims, as an uninstalled store left them: a list. Input: that of sensei.store. */}}
 {{- define "sensei.guard.claims" -}}
+{{- $found := list }}
 {{- range (lookup "v1" "PersistentVolumeClaim" .root.Release.Namespace "" | default dict).items }}
 {{- if regexMatch (printf "^data(-[0-9]+)?-%s-[0-9]+$" $.name) .metadata.name }}
-{{ .metadata.name }}
+{{- $found = append $found . }}
 {{- end }}
 {{- end }}
+{{- toJson $found }}
 {{- end }}
 
 {{/* The API server refuses a change of volume claim templates, in words that name no setting. Input: that of sensei.store. */}}
 {{- define "sensei.guard.volumes" -}}
-{{- $class := .root.Values.global.storageClass }}
-{{- range $old := dig "spec" "volumeClaimTemplates" list (include "sensei.guard.there" . | fromJson) }}
-{{- $was := dig "spec" "storageClassName" "" $old }}
-{{- if ne $was $class }}
-{{- fail (printf "global.storageClass is %q, the volumes of %s were made with %q, and volumes can't change it: set it back, or make the store anew (guide, Data stores, Another layout)." $class $.name $was) }}
+{{- $there := include "sensei.guard.there" . | fromJson }}
+{{- range $old := dig "spec" "volumeClaimTemplates" list $there }}
+{{- include "sensei.guard.volume" (dict "store" $ "old" $old.spec "name" $old.metadata.name "class" $.root.Values.global.storageClass) }}
 {{- end }}
-{{- range $new := $.volumes }}
-{{- $size := $old.spec.resources.requests.storage }}
-{{- if and (eq $new.name $old.metadata.name) (ne (include "sensei.bytes" $size) (include "sensei.bytes" $new.size)) }}
-{{- fail (printf "%s.persistence.size is %s, the volumes of %s were made with %s, and values alone can't change that: set it back, or grow the volumes first (guide, Data stores, More room)." $.key $new.size $.name $size) }}
+{{- if not $there }}
+{{- range $old := include "sensei.guard.claims" . | fromJsonArray }}
+{{- /* What was made in the default class has its name by now. */}}
+{{- $class := $.root.Values.global.storageClass | default (dig "spec" "storageClassName" "" $old) }}
+{{- include "sensei.guard.volume" (dict "store" $ "old" $old.spec "name" (regexFind "^data(-[0-9]+)?-sensei" $old.metadata.name | trimSuffix "-sensei") "class" $class) }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* One of its volumes. Input: dict store (that of sensei.store), old (spec of a claim), name (of the volume), class (that is asked for). */}}
+{{- define "sensei.guard.volume" -}}
+{{- $was := dig "storageClassName" "" .old }}
+{{- if ne $was .class }}
+{{- fail (printf "global.storageClass is %q, the volumes of %s were made with %q, and volumes can't change it: set it back, or make the store anew (guide, Data stores, Another layout)." .class .store.name $was) }}
+{{- end }}
+{{- range $new := .store.volumes }}
+{{- $size := $.old.resources.requests.storage }}
+{{- if and (eq $new.name $.name) (ne (include "sensei.bytes" $size) (include "sensei.bytes" $new.size)) }}
+{{- fail (printf "%s.persistence.size is %s, the volumes of %s were made with %s, and values alone can't change that: set it back, or grow the volumes first (guide, Data stores, More room)." $.store.key $new.size $.store.name $size) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -42,10 +56,10 @@ What a deployed store can't become is refused before anything is changed; withou
 {{- $last := regexFind "sensei-minio-[{]0[.]{3}[0-9]+" (toJson $there.spec.template.spec.containers) | regexFind "[0-9]*$" }}
 {{- $was = list (add1 (int $last)) (len $there.spec.volumeClaimTemplates) }}
 {{- else }}
-{{- $claims := regexFindAll "data-.*" (include "sensei.guard.claims" .) -1 }}
+{{- $claims := include "sensei.guard.claims" . | fromJsonArray }}
 {{- $pods := dict }}
 {{- range $claims }}
-{{- $_ := set $pods (regexFind "[0-9]+$" .) true }}
+{{- $_ := set $pods (regexFind "[0-9]+$" .metadata.name) true }}
 {{- end }}
 {{- with len $pods }}
 {{- $was = list . (div (len $claims) .) }}
@@ -59,7 +73,7 @@ What a deployed store can't become is refused before anything is changed; withou
 
 {{/* A collection's vectors are on some of the pods, and nothing moves them off one that goes. Input: that of sensei.store. */}}
 {{- define "sensei.guard.weaviate" -}}
-{{- $was := len (regexFindAll "data-.*" (include "sensei.guard.claims" .) -1) }}
+{{- $was := include "sensei.guard.claims" . | fromJsonArray | len }}
 {{- range dig "spec" "template" "spec" "containers" list (include "sensei.guard.there" . | fromJson) }}
 {{- range .env }}
 {{- if eq .name "RAFT_JOIN" }}

@@ -194,10 +194,16 @@ spec:
       app.kubernetes.io/name: sensei
 {{- end }}
 
-{{/* The spec of a volume claim. Input: dict root, size. */}}
+{{/*
+The spec of a volume claim. Input: dict root, size, name (of a claim by itself: one that is there, because it was kept, stays in its class).
+*/}}
 {{- define "sensei.claim" -}}
+{{- $class := .root.Values.global.storageClass }}
+{{- if and $class .name }}
+{{- $class = lookup "v1" "PersistentVolumeClaim" .root.Release.Namespace .name | default dict | dig "spec" "storageClassName" $class }}
+{{- end }}
 accessModes: [ReadWriteOnce]
-{{- with .root.Values.global.storageClass }}
+{{- with $class }}
 storageClassName: {{ . | quote }}
 {{- end }}
 resources:

@@ -49,6 +49,8 @@ def change(site: Site, values: str) -> None:
         ("", "postgresql: {persistence: {size: 90G}}\n", "postgresql.persistence.size: 100Gi is deployed, 90G is asked"),
         ("", "global: {storageClass: fast}\n", "global.storageClass: the default is deployed, fast is asked"),
         (LOCAL, LOCAL.replace("100Gi", "50Gi"), "llm.persistence.size: 100Gi is deployed, 50Gi is asked"),
+        ("", "postgresql: {major: 18, image: {tag: '18.1'}}\n", "postgresql.major: 17 is deployed, 18 is asked"),
+        ("", "postgresql: {major: 18, image: {tag: '18.1'}, replacesMajor: 16}\n", "postgresql.major: 17 is deployed"),
         (SINGLE, HA, "storage.minio.replicas: 1 is deployed, 4 is asked"),
     ],
 )  # fmt: skip
@@ -70,6 +72,7 @@ def test_refused(tmp_path: Path, before: str, after: str, told: str) -> None:
         ("redis: {persistence: {size: 1Gi}}\n", "redis: {persistence: {size: 1024Mi}}\n"),
         (LOCAL, LOCAL.replace("100Gi", "150Gi")),
         ("", "storage: {external: {enabled: true, endpoint: 'https://s3.lan', existingSecret: ours}}\n"),
+        ("", "postgresql: {major: 18, image: {tag: '18.1'}, replacesMajor: 17}\n"),
         ("storage: {minio: {replicas: 4}}\n", "storage: {minio: {replicas: 4, resources: {memory: 3Gi}}}\n"),
     ],
 )
@@ -77,6 +80,23 @@ def test_not_refused(tmp_path: Path, before: str, after: str) -> None:
     site = deployed(tmp_path, before)
     change(site, after)
     assert not [line for line in plan_upgrade(site).changes if "grow the volumes" in line]
+
+
+ELSEWHERE = """\
+postgresql: {external: {enabled: true, host: db.lan, existingSecret: a}}
+redis: {external: {enabled: true, host: redis.lan}}
+storage: {external: {enabled: true, endpoint: "https://s3.lan", existingSecret: a}}
+vectorDb: {external: {enabled: true, url: "https://vectors.lan"}}
+backup: {to: volume}
+"""
+
+
+def test_a_kept_volume_stays_in_its_class_and_the_plan_does_not_say_otherwise(tmp_path: Path) -> None:
+    site = deployed(tmp_path, ELSEWHERE + "global: {storageClass: old}\n")
+    change(site, ELSEWHERE + "global: {storageClass: new}\n")
+    changes = plan_upgrade(site).changes
+    assert any("global.storageClass" in line for line in changes)
+    assert not [line for line in changes if "PersistentVolumeClaim" in line and "storageClassName" in line]
 
 
 def test_what_must_be_grown_first_is_said(tmp_path: Path) -> None:
