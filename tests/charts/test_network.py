@@ -202,6 +202,26 @@ def by_address() -> helpers.Scenario:
     return helpers.render(BY_ADDRESS)
 
 
+IN_CLUSTER = {
+    "storage": {"external": {"enabled": True, "endpoint": "https://minio.minio-tenant.svc", "existingSecret": "a"}},
+    "vectorDb": {"external": {"enabled": True, "url": "http://weaviate.vectors.svc.cluster.local"}},
+    "redis": {"external": {"enabled": True, "host": "our-redis"}},
+    "postgresql": {"external": {"enabled": True, "host": "db.svc.example.com", "existingSecret": "a"}},
+}
+
+
+def test_the_pods_of_a_service_of_this_cluster_are_reached_on_their_own_port() -> None:
+    """What a pod listens on is not what its Service is asked on, and networks compare after the Service is resolved."""
+    found = Network(helpers.render(IN_CLUSTER))
+    api = found.pods["api"]
+    assert found.passes(api, Pod({"app": "minio"}, namespace="minio-tenant"), 9000)
+    assert found.passes(api, Pod({"app": "weaviate"}, namespace="vectors"), 8080)
+    assert found.passes(api, STRANGER, 16379), "the Service is one of this namespace"
+    assert not found.passes(api, ELSEWHERE, 9000)
+    assert not found.passes(api, Pod({"app": "else"}, namespace="svc"), 9000)
+    assert not found.passes(api, INTERNET, 9000)
+
+
 def test_an_address_is_told_as_it_was_written() -> None:
     told = by_address().of("ConfigMap")["sensei-config"]["data"]
     assert (told["DATABASE_HOST"], told["REDIS_HOST"]) == ("10.9.8.7", "fd00::5")
