@@ -11,7 +11,7 @@ from sensei_tui.cluster.target import Target
 from sensei_tui.helm.engine import Engine, open_engine
 from sensei_tui.helm.errors import HelmError
 from tests.charts.helpers import DIRECTORIES
-from tests.charts.test_guard import REFUSED, minio
+from tests.charts.test_guard import KEPT, REFUSED, minio
 from tests.charts.versions import merged
 from tests.cluster.real import Place
 from tests.cluster.sites import ENGINES, environment
@@ -75,14 +75,27 @@ def test_a_store_that_somebody_stopped_is_what_it_was(engine: Engine, place: Pla
 def test_volumes_that_an_uninstalled_store_left_count(engine: Engine, place: Place) -> None:
     settled(place)
     engine.uninstall("sensei-deps", timeout=30)
-    for values in (minio(replicas=4), minio(drivesPerReplica=4), {"vectorDb": {"replicas": 1}}):
-        with pytest.raises(HelmError, match="guide, Data stores, Another layout"):
+    for values, told in REFUSED:
+        with pytest.raises(HelmError) as caught:
             engine.install("sensei-deps", CHART, values, timeout=30)
+        assert told in str(caught.value), values
     selector = "app.kubernetes.io/component=object-storage"
     place.admin.kubectl("-n", place.namespace, "delete", "pvc", "-l", selector, "--wait=false")
     place.until(lambda: len(claims(place)) == 5)
     engine.install("sensei-deps", CHART, minio(replicas=4), timeout=30)
     assert generations(place)["sensei-minio"] == 1
+
+
+def test_the_volume_of_backups_stays_in_its_class(engine: Engine, place: Place) -> None:
+    settled(place)
+    engine.upgrade("sensei-deps", CHART, KEPT, timeout=30)
+    was = claims(place)["sensei-backups"]["spec"].get("storageClassName")
+    engine.uninstall("sensei-deps", timeout=30)
+    stores = "app.kubernetes.io/component in (postgresql, redis, object-storage, vector-db)"
+    place.admin.kubectl("-n", place.namespace, "delete", "pvc", "-l", stores, "--wait=false")
+    place.until(lambda: list(claims(place)) == ["sensei-backups"])
+    engine.install("sensei-deps", CHART, KEPT | {"global": {"storageClass": "other"}}, timeout=30)
+    assert claims(place)["sensei-backups"]["spec"].get("storageClassName") == was
 
 
 def test_volumes_are_grown_as_the_guide_says(engine: Engine, place: Place) -> None:
