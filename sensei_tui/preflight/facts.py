@@ -84,8 +84,8 @@ class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
     pods: tuple[Pod, ...] | Unknown = NOT_ASKED
     storage_classes: tuple[StorageClass, ...] | Unknown = NOT_ASKED
     denied: tuple[Permission, ...] | Unknown = NOT_ASKED
-    secrets: Mapping[str, tuple[str, ...]] | Unknown = NOT_ASKED
-    """The keys of those Secrets of `Needs.secrets` that exist."""
+    secrets: Mapping[str, Mapping[str, tuple[str, ...]]] | Unknown = NOT_ASKED
+    """Those Secrets of `Needs.secrets` that exist: the mistakes in each key's value, by key. Never a value."""
 
 
 class PodNeed(msgspec.Struct, frozen=True):
@@ -128,6 +128,10 @@ class SecretNeed(msgspec.Struct, frozen=True):
     keys: tuple[str, ...]
     named: str = ""
     """Where the values name it: `postgresql.external.existingSecret (values.yaml:12)`."""
+    variables: Mapping[str, tuple[str, ...]] = {}
+    """The variables of containers that read a key, by key."""
+    made: bool = False
+    """The site makes it where it is not there, and takes it as it is where it is."""
 
 
 class Needs(msgspec.Struct, frozen=True):

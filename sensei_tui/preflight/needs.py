@@ -43,7 +43,7 @@ def needs_of(site: Site, values: Values, kind_of: Any) -> Needs:
         claims=tuple(claim for item in objects for claim in _claims(item)),
         permissions=tuple(sorted(needed | rest)),
         gpus=max((pod.amounts[GPU] for pod in pods), default=0),
-        secrets=tuple(secret_needs(objects, (item.name for item in resolved.secrets), values)),
+        secrets=tuple(secret_needs(objects, {item.name: item.keep for item in resolved.secrets}, values)),
     )
 
 

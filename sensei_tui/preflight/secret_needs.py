@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from sensei_tui.cluster.client import Cluster
 from sensei_tui.cluster.errors import NotFound
 from sensei_tui.helm.images import pod_of
 from sensei_tui.preflight.facts import SecretNeed
+from sensei_tui.preflight.secret_contents import mistakes
 from sensei_tui.site.tree import leaves
 from sensei_tui.site.values import Values
 
@@ -18,40 +20,49 @@ _ISSUER = "cert-manager.io/"
 """Annotations with which a certificate's Secret is made later."""
 
 
-def secret_needs(objects: Iterable[Mapping[str, Any]], made: Iterable[str], values: Values) -> Iterator[SecretNeed]:
-    """By name. Those that the site or the charts themselves make (`made`) are not among them."""
+def secret_needs(
+    objects: Iterable[Mapping[str, Any]], made: Mapping[str, bool], values: Values
+) -> Iterator[SecretNeed]:
+    """By name. Those that the charts make are not among them, nor those that the site makes anew with each run.
+
+    `made` are the site's: true for one that is taken as it is where it is there already.
+    """
     objects = list(objects)
-    known = {*made, *(item["metadata"]["name"] for item in objects if item["kind"] == "Secret")}
-    found: dict[str, dict[str, None]] = {}
+    fresh = {name for name, kept in made.items() if not kept}
+    fresh |= {item["metadata"]["name"] for item in objects if item["kind"] == "Secret"}
+    found: dict[str, dict[str, set[str]]] = {}
     for item in objects:
-        for name, key in (*_of_pod(pod_of(item)), *_of_ingress(item)):
-            if name not in known:
-                found.setdefault(name, {})[key] = None
+        for name, key, variable in (*_of_pod(pod_of(item)), *_of_ingress(item)):
+            if name not in fresh:
+                found.setdefault(name, {}).setdefault(key, set()).add(variable)
     for name, keys in sorted(found.items()):
-        yield SecretNeed(name=name, keys=tuple(sorted(filter(None, keys))), named=_named(values, name))
+        yield SecretNeed(
+            name=name, keys=tuple(sorted(filter(None, keys))), named=_named(values, name), made=name in made,
+            variables={key: read for key in sorted(keys) if (read := tuple(sorted(filter(None, keys[key]))))},
+        )  # fmt: skip
 
 
-def _of_pod(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _of_pod(pod: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for item in pod.get("imagePullSecrets") or ():
-        yield item["name"], PULL_KEY
+        yield item["name"], PULL_KEY, ""
     for volume in pod.get("volumes") or ():
         source = volume.get("secret") or {}
         if source and not source.get("optional"):
-            yield from ((source["secretName"], item["key"]) for item in source.get("items") or ({"key": ""},))
+            yield from ((source["secretName"], item["key"], "") for item in source.get("items") or ({"key": ""},))
     for box in (*pod.get("initContainers", ()), *pod.get("containers", ())):
         for variable in box.get("env") or ():
             reference = (variable.get("valueFrom") or {}).get("secretKeyRef") or {}
             if reference and not reference.get("optional"):
-                yield reference["name"], reference["key"]
+                yield reference["name"], reference["key"], variable["name"]
 
 
-def _of_ingress(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _of_ingress(item: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     notes = item["metadata"].get("annotations") or {}
     if item["kind"] != "Ingress" or any(note.startswith(_ISSUER) for note in notes):
         return
     for part in item["spec"].get("tls") or ():
         if part.get("secretName"):
-            yield from ((part["secretName"], key) for key in ("tls.crt", "tls.key"))
+            yield from ((part["secretName"], key, "") for key in ("tls.crt", "tls.key"))
 
 
 def _named(values: Values, name: str) -> str:
@@ -63,14 +74,17 @@ def _named(values: Values, name: str) -> str:
     return ""
 
 
-def keys_there(cluster: Cluster, needs: Iterable[SecretNeed]) -> dict[str, tuple[str, ...]]:
-    """The keys of those Secrets that exist; never a value. Raises ClusterError."""
-    found: dict[str, tuple[str, ...]] = {}
+def keys_there(cluster: Cluster, needs: Iterable[SecretNeed]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The keys of those Secrets that exist, with the mistakes in each; never a value. Raises ClusterError."""
+    found = {}
     for need in needs:
         try:
-            found[need.name] = tuple(sorted(cluster.object("Secret", need.name).get("data") or ()))
+            data = cluster.object("Secret", need.name).get("data") or {}
         except NotFound:
             continue
+        found[need.name] = {
+            key: mistakes(base64.b64decode(data[key] or ""), need.variables.get(key, ())) for key in sorted(data)
+        }
     return found
 
 

@@ -38,6 +38,8 @@ SKEW_WARN, SKEW_FAIL = 2.0, 30.0
 """Seconds. HTTP's Date has whole seconds; short-lived tokens and new certificates fail beyond half a minute."""
 KUBELET_OLDER = 3
 """Minors: https://kubernetes.io/releases/version-skew-policy/#kubelet."""
+MINIO_USER, MINIO_PASSWORD = 3, 8
+"""Bytes: accessKeyMinLen and secretKeyMinLen in MinIO's internal/auth/credentials.go; with less it does not start."""
 HEADROOM = 0.20
 """Share of the free capacity that should stay free: a rolling update starts new pods before it ends old ones."""
 

@@ -109,3 +109,43 @@ def test_secrets_that_the_values_name_are_looked_for(tmp_path: Path) -> None:
         assert "Secret our-db has no key password" in found.sensei("preflight", "-q", code=1)
         found.kubectl("patch", "secret", "our-db", "-p", '{"stringData": {"password": "x"}}')
         assert statuses(found.sensei("preflight", "-o", "json"))["secrets.named"] == "pass"
+
+
+def test_contents_of_secrets_are_judged_and_never_told(tmp_path: Path) -> None:
+    given = {
+        "postgres-password": "pg-wahrheit\n", "redis-password": "", "s3-access-key": "qz", "s3-secret-key": "kurzzz7",
+        "weaviate-api-key": "eins-kommt,zwei-geht", "session-key": "sitzung\nsitzung\n",
+    }  # fmt: skip
+    with rehearsed(tmp_path / "site") as found:
+        (found.site.root / "values-airgapped.yaml").write_text("credentials: {existingSecret: our-own}\n")
+        found.kubectl("create", "namespace", "sensei")
+        for key, value in given.items():
+            (tmp_path / key).write_text(value)
+        found.kubectl("create", "secret", "generic", "our-own", *(f"--from-file={tmp_path / key}" for key in given))
+        report = found.sensei("preflight", "-o", "json", code=1)
+        assert (statuses(report)["secrets.named"], statuses(report)["secrets.contents"]) == ("pass", "fail")
+        finding = next(item for item in json.loads(report)["findings"] if item["id"] == "secrets.contents")
+        assert finding["detail"] == [
+            "key postgres-password of Secret our-own ends in a newline",
+            "key redis-password of Secret our-own is empty",
+            "key s3-access-key of Secret our-own is 2 long, MinIO wants 3 at least",
+            "key s3-secret-key of Secret our-own is 7 long, MinIO wants 8 at least",
+            "key weaviate-api-key of Secret our-own has a comma, at which Weaviate splits it",
+        ]
+        assert "kubectl -n sensei edit secret our-own" in finding["remedy"]
+        said = report + found.sensei("preflight", "-o", "yaml", code=1) + found.sensei("preflight", code=1)
+        files = (item.read_bytes() for item in found.site.root.rglob("*")
+                 if item.is_file() and found.site.rehearsal_dir not in item.parents)  # fmt: skip
+        kept = said.encode() + b"".join(files)
+        assert not [
+            part for value in given.values() for part in value.split() if part != "qz" and part.encode() in kept
+        ]
+
+
+def test_the_sites_own_secret_is_judged_where_somebody_made_it_before(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        assert statuses(found.sensei("preflight", "-o", "json"))["secrets.contents"] == "skipped"
+        found.kubectl("create", "namespace", "sensei")
+        found.kubectl("create", "secret", "generic", "sensei-credentials", "--from-literal=redis-password=a\nb")
+        said = found.sensei("preflight", "-q", code=1)
+        assert "Secret sensei-credentials has no key postgres-password, s3-access-key" in said

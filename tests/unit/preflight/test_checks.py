@@ -124,7 +124,7 @@ def test_a_good_cluster_has_nothing_against_it() -> None:
     findings = [check.judge(GOOD) for check in CHECKS]
     assert {finding.status for finding in findings} <= {PASS, SKIPPED}
     assert [finding.id for finding in findings if finding.status is SKIPPED] == [
-        "secrets.named", "disk.nvme", "host.gpu", "gpu.nodes", "gpu.driver", "gpu.cuda", "gpu.memory", "gpu.ecc",
+        "secrets.named", "secrets.contents", "disk.nvme", "host.gpu", "gpu.nodes", "gpu.driver", "gpu.cuda", "gpu.memory", "gpu.ecc",
     ]  # fmt: skip
 
 
@@ -198,8 +198,8 @@ CASES: list[tuple[str, Facts, Status, str]] = [
     ("disk.fsync", facts(host={"fsync": Unknown("on tmpfs")}), UNKNOWN, "on tmpfs"),
     ("site.values", facts(needs=Unknown("values.yaml: no")), FAIL, "values.yaml: no"),
     ("secrets.named", facts(needs=SECRET, secrets={}), FAIL, "there is no Secret db: postgresql.external.existingSecret (v.yaml:3)"),
-    ("secrets.named", facts(needs=SECRET, secrets={"db": ("user",)}), FAIL, "Secret db has no key password"),
-    ("secrets.named", facts(needs=SECRET, secrets={"db": ("password", "user")}), PASS, "1 Secret there"),
+    ("secrets.named", facts(needs=SECRET, secrets={"db": {"user": ()}}), FAIL, "Secret db has no key password"),
+    ("secrets.named", facts(needs=SECRET, secrets={"db": {"password": (), "user": ()}}), PASS, "1 Secret there"),
     ("secrets.named", facts(needs=SECRET, secrets=Unknown("may not read")), UNKNOWN, "may not read"),
     ("gpu.nodes", facts(needs=LLM), FAIL, "no free GPU, 2 needed"),
     ("gpu.nodes", facts(needs=LLM, nodes=(*FIVE, GPU_NODE)), PASS, "2 free GPUs on gpu-1"),
