@@ -63,6 +63,7 @@ CLUSTER = (
     Grant("", "pods", _SEEN, "what the nodes' capacity is used for", optional=True),
     Grant("storage.k8s.io", "storageclasses", ("list",), "storage checks", optional=True),
     Grant("storage.k8s.io", "csistoragecapacities", ("list",), "storage checks", optional=True),
+    Grant("node.k8s.io", "runtimeclasses", ("list",), "the model's RuntimeClass", optional=True),
 )
 """Outside the namespace, to read only."""
 CREATE_NAMESPACE = Permission("", "namespaces", "create")

@@ -76,6 +76,20 @@ def nodes(facts: Facts) -> Verdict:
     return Verdict(Status.PASS if best >= wanted else Status.FAIL, text, text, plural(wanted, "GPU"), remedy)
 
 
+@GPU.check("gpu.runtime", "RuntimeClass", "https://kubernetes.io/docs/concepts/containers/runtime-class/")
+def runtime(facts: Facts) -> Verdict:
+    """The RuntimeClass that the values name is there: without it the API server takes no such pod."""
+    needs = known(facts.needs).runtimes
+    if not needs:
+        return skipped("the values name no RuntimeClass")
+    there = known(facts.cluster.runtimes)
+    detail = tuple(f"there is no RuntimeClass {need.name}: {need.where}" for need in needs if need.name not in there)
+    shown = ", ".join(sorted(there)) or "none"
+    summary = "; ".join(detail) or ", ".join(need.name for need in needs)
+    remedy = "Make it (NVIDIA's GPU operator makes nvidia), name another, or leave llm.gpu.runtimeClassName empty."
+    return Verdict(Status.FAIL if detail else Status.PASS, summary, shown, "there", remedy, detail)
+
+
 @GPU.check("gpu.driver", "NVIDIA driver", f"{limit.GUIDE}: driver {limit.DRIVER}+")
 def driver(facts: Facts) -> Verdict:
     """New enough on every GPU node."""

@@ -9,7 +9,8 @@ from typing import TypeVar
 from sensei_tui.base.errors import SenseiError
 from sensei_tui.base.quantity import whole
 from sensei_tui.cluster.client import Cluster
-from sensei_tui.cluster.snapshot import Node, ObjectMeta, Pod, Wire
+from sensei_tui.cluster.kinds import CLAIM
+from sensei_tui.cluster.snapshot import Node, ObjectMeta, PersistentVolumeClaim, Pod, Wire
 from sensei_tui.preflight.facts import Permission, Server, StorageClass, Unknown
 
 T = TypeVar("T")
@@ -23,6 +24,10 @@ class _Class(Wire, frozen=True):
     provisioner: str = ""
     volume_binding_mode: str = "Immediate"
     allow_volume_expansion: bool = False
+
+
+class _Bare(Wire, frozen=True):
+    metadata: ObjectMeta = ObjectMeta()
 
 
 class _Capacity(Wire, frozen=True):
@@ -68,6 +73,17 @@ def storage_classes(cluster: Cluster) -> tuple[StorageClass, ...]:
         )
         for item in found
     )  # fmt: skip
+
+
+def claims(cluster: Cluster) -> dict[str, str]:
+    """The phases of the namespace's claims, by name. Raises ClusterError."""
+    path = CLAIM.path(cluster.target.namespace)
+    return {item.metadata.name: item.status.phase for item in cluster.list(path, PersistentVolumeClaim)}
+
+
+def runtimes(cluster: Cluster) -> frozenset[str]:
+    """The names of the RuntimeClasses. Raises ClusterError."""
+    return frozenset(item.metadata.name for item in cluster.list("/apis/node.k8s.io/v1/runtimeclasses", _Bare))
 
 
 def _capacities(cluster: Cluster) -> dict[str, int]:

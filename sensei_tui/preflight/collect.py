@@ -61,6 +61,8 @@ class Collector:
         yield _Step("nodes", lambda: self._ask("nodes", cluster_facts.nodes))
         yield _Step("pods of all namespaces", lambda: self._ask("pods", cluster_facts.pods))
         yield _Step("storage classes", lambda: self._ask("storage_classes", cluster_facts.storage_classes))
+        yield _Step("volumes of the namespace", lambda: self._ask("claims", cluster_facts.claims))
+        yield _Step("RuntimeClasses", lambda: self._ask("runtimes", cluster_facts.runtimes))
         yield _Step("Secrets", lambda: self._ask("secrets", self._secrets))
         yield _Step("permissions", lambda: self._ask("denied", self._denied))
         yield _Step("CPU and memory of this host", self._processor)
@@ -131,7 +133,8 @@ class Collector:
         found = dict(self._found)
         memory = found.pop("memory")
         total, available = (memory, memory) if isinstance(memory, Unknown) else memory
-        cluster = {name: found[name] for name in ("server", "nodes", "pods", "storage_classes", "denied", "secrets")}
+        asked = ("server", "nodes", "pods", "storage_classes", "claims", "runtimes", "denied", "secrets")
+        cluster = {name: found[name] for name in asked}
         host = {name: found[name] for name in ("cores", "flags", "disk", "nvme", "fsync", "nvml")}
         return Facts(
             cluster=ClusterFacts(**cluster),

@@ -86,6 +86,10 @@ class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
     denied: tuple[Permission, ...] | Unknown = NOT_ASKED
     secrets: Mapping[str, Mapping[str, tuple[str, ...]]] | Unknown = NOT_ASKED
     """Those Secrets of `Needs.secrets` that exist: the mistakes in each key's value, by key. Never a value."""
+    claims: Mapping[str, str] | Unknown = NOT_ASKED
+    """The phases of the namespace's PersistentVolumeClaims, by name."""
+    runtimes: frozenset[str] | Unknown = NOT_ASKED
+    """The names of the RuntimeClasses."""
 
 
 class PodNeed(msgspec.Struct, frozen=True):
@@ -134,6 +138,14 @@ class SecretNeed(msgspec.Struct, frozen=True):
     """The site makes it where it is not there, and takes it as it is where it is."""
 
 
+class Named(msgspec.Struct, frozen=True):
+    """An object that somebody must have made before: the values name it."""
+
+    name: str
+    where: str = ""
+    """Where they do: `backup.volume.existingClaim (values.yaml:12)`."""
+
+
 class Needs(msgspec.Struct, frozen=True):
     """What the rendered charts ask of a cluster."""
 
@@ -143,6 +155,8 @@ class Needs(msgspec.Struct, frozen=True):
     gpus: int = 0
     """GPUs that one pod needs on one node; 0: no local LLM on GPUs."""
     secrets: tuple[SecretNeed, ...] = ()
+    claims_named: tuple[Named, ...] = ()
+    runtimes: tuple[Named, ...] = ()
 
 
 class NvmeDevice(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from sensei_tui.helm import manifest
 from sensei_tui.helm.engine import render_offline
 from sensei_tui.preflight import access
 from sensei_tui.preflight.facts import ClaimNeed, Needs, Permission, PodNeed
+from sensei_tui.preflight.references import claims_named, runtimes_named
 from sensei_tui.preflight.secret_needs import secret_needs
 from sensei_tui.site.charts import CHARTS, chart_dir
 from sensei_tui.site.resolve import resolve
@@ -44,6 +45,8 @@ def needs_of(site: Site, values: Values, kind_of: Any) -> Needs:
         permissions=tuple(sorted(needed | rest)),
         gpus=max((pod.amounts[GPU] for pod in pods), default=0),
         secrets=tuple(secret_needs(objects, {item.name: item.keep for item in resolved.secrets}, values)),
+        claims_named=tuple(claims_named(objects, values)),
+        runtimes=tuple(runtimes_named(objects, values)),
     )
 
 

@@ -10,8 +10,8 @@ from sensei_tui.cluster.client import Cluster
 from sensei_tui.cluster.errors import NotFound
 from sensei_tui.helm.images import pod_of
 from sensei_tui.preflight.facts import SecretNeed
+from sensei_tui.preflight.references import place
 from sensei_tui.preflight.secret_contents import mistakes
-from sensei_tui.site.tree import leaves
 from sensei_tui.site.values import Values
 
 PULL_KEY = ".dockerconfigjson"
@@ -37,7 +37,7 @@ def secret_needs(
                 found.setdefault(name, {}).setdefault(key, set()).add(variable)
     for name, keys in sorted(found.items()):
         yield SecretNeed(
-            name=name, keys=tuple(sorted(filter(None, keys))), named=_named(values, name), made=name in made,
+            name=name, keys=tuple(sorted(filter(None, keys))), named=place(values, name), made=name in made,
             variables={key: read for key in sorted(keys) if (read := tuple(sorted(filter(None, keys[key]))))},
         )  # fmt: skip
 
@@ -63,15 +63,6 @@ def _of_ingress(item: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for part in item["spec"].get("tls") or ():
         if part.get("secretName"):
             yield from ((part["secretName"], key, "") for key in ("tls.crt", "tls.key"))
-
-
-def _named(values: Values, name: str) -> str:
-    """`postgresql.external.existingSecret (values.yaml:12)`; empty where the values do not name it."""
-    for path, value in leaves(values.tree):
-        if name in (value if isinstance(value, list) else (value,)):
-            origin = values.origin(path.split("."))
-            return f"{path} ({origin.file.name}:{origin.line})" if origin else path
-    return ""
 
 
 def keys_there(cluster: Cluster, needs: Iterable[SecretNeed]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -149,3 +149,46 @@ def test_the_sites_own_secret_is_judged_where_somebody_made_it_before(tmp_path: 
         found.kubectl("create", "secret", "generic", "sensei-credentials", "--from-literal=redis-password=a\nb")
         said = found.sensei("preflight", "-q", code=1)
         assert "Secret sensei-credentials has no key postgres-password, s3-access-key" in said
+
+
+NO_GPU = """
+nodes: [{name: node, count: 5, cpu: "32", memory: 128Gi}]
+"""
+NAMED = """
+backup: {enabled: true, to: volume, volume: {existingClaim: nope}}
+llm: {provider: local, model: llama-3-70b, gpu: {enabled: true, count: 2, runtimeClassName: nvidia}}
+"""
+
+
+def test_claims_and_runtime_classes_that_the_values_name_are_looked_for(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site", NO_GPU) as found:
+        (found.site.root / "values-airgapped.yaml").write_text(NAMED)
+        said = found.sensei("preflight", "-q", code=1)
+        assert "no PersistentVolumeClaim nope: backup.volume.existingClaim (values-airgapped.yaml:2)" in said
+        assert "there is no RuntimeClass nvidia: llm.gpu.runtimeClassName (values-airgapped.yaml:3)" in said
+        found.kubectl("create", "namespace", "sensei")
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "nope"},
+                 "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}  # fmt: skip
+        (tmp_path / "claim.yaml").write_text(json.dumps(claim))
+        found.kubectl("create", "-f", str(tmp_path / "claim.yaml"))
+        assert statuses(found.sensei("preflight", "-o", "json", code=1))["sc.claims"] == "pass"
+
+
+MAY_NOT_LOOK = """
+api:
+  deny: [{verbs: [list], groups: [node.k8s.io], resources: [runtimeclasses]}]
+"""
+
+
+def test_who_may_not_look_for_runtime_classes_does_not_know(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site", MAY_NOT_LOOK) as found:
+        assert statuses(found.sensei("preflight", "-o", "json"))["gpu.runtime"] == "skipped"
+        (found.site.root / "values-airgapped.yaml").write_text(NAMED.replace("nope", '""'))
+        report = statuses(found.sensei("preflight", "-o", "json", code=1))
+        assert (report["gpu.runtime"], report["rbac.deploy"], report["sc.claims"]) == ("unknown", "warn", "skipped")
+
+
+def test_a_cluster_with_gpus_has_the_runtime_class_of_their_operator(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        (found.site.root / "values-airgapped.yaml").write_text(NAMED.replace("nope", '""'))
+        assert statuses(found.sensei("preflight", "-o", "json"))["gpu.runtime"] == "pass"

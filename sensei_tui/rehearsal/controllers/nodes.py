@@ -16,6 +16,9 @@ from sensei_tui.rehearsal.scenario import GPU, NodeSpec, StorageSpec
 NODE = kinds.named("Node")
 _CAPACITY = kinds.named("CSIStorageCapacity")
 _DRIVER = kinds.named("CSIDriver")
+_RUNTIME = kinds.named("RuntimeClass")
+_NVIDIA = "nvidia"
+"""The RuntimeClass that NVIDIA's GPU operator makes (`operator.runtimeClass` of its chart)."""
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _GONE = "node.kubernetes.io/not-ready"
 
@@ -39,6 +42,8 @@ def register(world: World) -> None:
             world.delete(POD, pod, grace=0)
     for number, storage in enumerate(world.scenario.storage_classes):
         _storage(world, storage, number)
+    if any(spec.gpus for spec in world.scenario.nodes) and not world.find(_RUNTIME, "", _NVIDIA):
+        world.create(_RUNTIME, {"metadata": {"name": _NVIDIA}, "handler": _NVIDIA})
 
 
 def node_object(spec: NodeSpec, name: str, now: str) -> Object:

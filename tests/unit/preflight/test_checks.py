@@ -31,6 +31,7 @@ from sensei_tui.preflight.facts import (
     Fsync,
     Gpu,
     HostFacts,
+    Named,
     Needs,
     NvmeDevice,
     Nvml,
@@ -103,6 +104,8 @@ GOOD = Facts(cluster=CLUSTER, host=HOST, needs=NEEDS, releases=("sensei", "sense
 SECRET = msgspec.structs.replace(
     NEEDS, secrets=(SecretNeed("db", ("password",), "postgresql.external.existingSecret (v.yaml:3)"),)
 )
+CLAIM = msgspec.structs.replace(NEEDS, claims_named=(Named("nope", "backup.volume.existingClaim (v.yaml:4)"),))
+RUNTIME = msgspec.structs.replace(NEEDS, runtimes=(Named("nvidia", "llm.gpu.runtimeClassName (v.yaml:5)"),))
 LLM = msgspec.structs.replace(NEEDS, pods=(*NEEDS.pods, need("Deployment/sensei-llm", 8000, 64 * GI, 2)), gpus=2)
 
 
@@ -124,7 +127,7 @@ def test_a_good_cluster_has_nothing_against_it() -> None:
     findings = [check.judge(GOOD) for check in CHECKS]
     assert {finding.status for finding in findings} <= {PASS, SKIPPED}
     assert [finding.id for finding in findings if finding.status is SKIPPED] == [
-        "secrets.named", "secrets.contents", "disk.nvme", "host.gpu", "gpu.nodes", "gpu.driver", "gpu.cuda", "gpu.memory", "gpu.ecc",
+        "sc.claims", "secrets.named", "secrets.contents", "disk.nvme", "host.gpu", "gpu.nodes", "gpu.runtime", "gpu.driver", "gpu.cuda", "gpu.memory", "gpu.ecc",
     ]  # fmt: skip
 
 
@@ -201,6 +204,13 @@ CASES: list[tuple[str, Facts, Status, str]] = [
     ("secrets.named", facts(needs=SECRET, secrets={"db": {"user": ()}}), FAIL, "Secret db has no key password"),
     ("secrets.named", facts(needs=SECRET, secrets={"db": {"password": (), "user": ()}}), PASS, "1 Secret there"),
     ("secrets.named", facts(needs=SECRET, secrets=Unknown("may not read")), UNKNOWN, "may not read"),
+    ("sc.claims", facts(needs=CLAIM, claims={"other": "Bound"}), FAIL, "there is no PersistentVolumeClaim nope: backup.volume.existingClaim (v.yaml:4)"),
+    ("sc.claims", facts(needs=CLAIM, claims={"nope": "Lost"}), FAIL, "the volume of claim nope is lost"),
+    ("sc.claims", facts(needs=CLAIM, claims={"nope": "Pending"}), PASS, "1 claim there: nope Pending"),
+    ("sc.claims", facts(needs=CLAIM, claims=Unknown("may not list")), UNKNOWN, "may not list"),
+    ("gpu.runtime", facts(needs=RUNTIME, runtimes=frozenset({"gvisor"})), FAIL, "there is no RuntimeClass nvidia: llm.gpu.runtimeClassName"),
+    ("gpu.runtime", facts(needs=RUNTIME, runtimes=frozenset({"nvidia"})), PASS, "nvidia"),
+    ("gpu.runtime", facts(needs=RUNTIME, runtimes=Unknown("may not list")), UNKNOWN, "may not list"),
     ("gpu.nodes", facts(needs=LLM), FAIL, "no free GPU, 2 needed"),
     ("gpu.nodes", facts(needs=LLM, nodes=(*FIVE, GPU_NODE)), PASS, "2 free GPUs on gpu-1"),
     ("gpu.nodes", facts(needs=LLM, nodes=(node("a", gpus=1), node("b", gpus=1))), FAIL, "1 free GPU on a"),

@@ -102,5 +102,5 @@ def test_without_a_cluster_what_can_be_known_is(tmp_path: Path) -> None:
     assert "No cluster is configured" in found["api.reachable"].summary
     assert found["cap.cpu"].status is Status.UNKNOWN
     assert found["host.memory"].measured
-    assert titles[0] == "0/12 connecting to the cluster"
+    assert titles[0] == "0/14 connecting to the cluster"
     assert load_report(site) == report
