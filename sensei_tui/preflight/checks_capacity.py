@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sensei_tui.base.quantity import millicores, whole
 from sensei_tui.base.text import bytes_iec, bytes_si, plural
@@ -11,6 +11,7 @@ from sensei_tui.cluster.snapshot import Node, Pod
 from sensei_tui.health.nodes import GPU, pod_requests
 from sensei_tui.health.pods import is_over
 from sensei_tui.preflight import thresholds as limit
+from sensei_tui.preflight import volumes
 from sensei_tui.preflight.checks_cluster import class_of, usable, wanted_classes
 from sensei_tui.preflight.facts import Facts, PodNeed, known
 from sensei_tui.preflight.model import Status
@@ -20,6 +21,7 @@ from sensei_tui.preflight.verdict import Area, Verdict, at_least, skipped
 CAPACITY = Area("Capacity")
 INSTANCE = "app.kubernetes.io/instance"
 RESOURCES = ("cpu", "memory", GPU)
+ORDER = (Status.PASS, Status.WARN, Status.FAIL)
 
 
 def _usable(facts: Facts) -> list[Node]:
@@ -68,7 +70,10 @@ def memory(facts: Facts) -> Verdict:
 
 @CAPACITY.check("cap.storage", "Storage (total)", limit.GUIDE)
 def storage(facts: Facts) -> Verdict:
-    """What the volumes' StorageClasses have left, where their drivers say so; else the nodes' own disks."""
+    """What the volumes' StorageClasses have left, where their drivers say so; else the nodes' own disks.
+
+    Held to the guide's table and to what the charts' new volumes ask for.
+    """
     needs, classes = known(facts.needs), known(facts.cluster.storage_classes)
     used = [found for name in sorted(wanted_classes(needs)) if (found := class_of(name, classes))]
     published = [item for item in used if item.capacity is not None]
@@ -78,9 +83,13 @@ def storage(facts: Facts) -> Verdict:
     else:
         total = sum(amount(node, "ephemeral-storage") for node in _usable(facts))
         detail = ("The driver publishes no CSIStorageCapacity: counted are the nodes' own disks (kubelet).",)
-    remedy = "Add SSD or NVMe disks to the nodes that carry the StorageClass."
+    remedy = "Add SSD or NVMe disks to the nodes that carry the StorageClass, or ask for smaller volumes."
     kind = ("The API does not tell the kind of disk: disk.nvme and disk.fsync look at it, on a node.",)
-    return _sized(at_least(total, limit.STORAGE), total, limit.STORAGE, remedy, detail + kind)
+    new = volumes.asked(facts)
+    worst, rows = volumes.short(new, published, total)
+    status = max(worst, at_least(total, limit.STORAGE), key=ORDER.index)
+    verdict = _sized(status, total, limit.STORAGE, remedy, detail + new.detail + kind)
+    return replace(verdict, summary="; ".join((verdict.summary, *rows)))
 
 
 def _table(count: float, floor: Floor, text: str, form: str, remedy: str, detail: tuple[str, ...]) -> Verdict:

@@ -106,6 +106,8 @@ SECRET = msgspec.structs.replace(
 )
 CLAIM = msgspec.structs.replace(NEEDS, claims_named=(Named("nope", "backup.volume.existingClaim (v.yaml:4)"),))
 RUNTIME = msgspec.structs.replace(NEEDS, runtimes=(Named("nvidia", "llm.gpu.runtimeClassName (v.yaml:5)"),))
+BIG = msgspec.structs.replace(NEEDS, claims=(*NEEDS.claims, ClaimNeed("data-sensei-minio-0", 3 * 10**12)))
+UNTOLD = msgspec.structs.replace(FAST, capacity=None)
 LLM = msgspec.structs.replace(NEEDS, pods=(*NEEDS.pods, need("Deployment/sensei-llm", 8000, 64 * GI, 2)), gpus=2)
 
 
@@ -173,6 +175,12 @@ CASES: list[tuple[str, Facts, Status, str]] = [
     ("cap.storage", facts(storage_classes=(msgspec.structs.replace(FAST, capacity=499 * 10**9),)), FAIL, "499 GB"),
     ("cap.storage", facts(storage_classes=(msgspec.structs.replace(FAST, capacity=640 * 10**9),)), WARN, "640 GB"),
     ("cap.storage", facts(storage_classes=(msgspec.structs.replace(FAST, capacity=None),)), PASS, "1 TB"),
+    ("cap.storage", facts(needs=BIG), FAIL, "2 TB (minimum 500 GB, recommended 1 TB); new volumes of fast ask for 3.1 TB, it has 2 TB left"),
+    ("cap.storage", facts(needs=BIG, claims={"data-sensei-minio-0": "Bound"}), PASS, "2 TB (minimum 500 GB, recommended 1 TB)"),
+    ("cap.storage", facts(needs=BIG, claims={"data-sensei-minio-0": "Pending"}), FAIL, "ask for 3.1 TB"),
+    ("cap.storage", facts(needs=BIG, storage_classes=(UNTOLD,)), WARN, "new volumes ask for 3.1 TB, the nodes' disks have 1 TB (largest: data-sensei-minio-0 3 TB, data-sensei-postgresql-0 100 GB)"),
+    ("cap.storage", facts(needs=BIG, storage_classes=(UNTOLD,), **nodes_of(2)), FAIL, "new volumes ask for 3.1 TB, the nodes' disks have 400 GB"),
+    ("cap.storage", facts(needs=BIG, storage_classes=(UNTOLD,), claims={"data-sensei-minio-0": "Bound"}), PASS, "1 TB"),
     ("cap.free", facts(pods=(pod("node-1", "16"), pod("node-2", "16"), pod("node-3", "16"), pod("node-4", "15"))), FAIL, "free 17 cores"),
     ("cap.free", facts(pods=(pod("node-1", "16"), pod("node-2", "16"), pod("node-3", "16"), pod("node-4", "11"))), WARN, "free 21 cores"),
     ("cap.free", facts(pods=(pod("node-1", "16", phase="Succeeded"),)), PASS, "free 80 cores"),
@@ -262,6 +270,15 @@ def test_on_a_node_the_host_is_judged(name: str, host: dict[str, Any], status: S
     finding = judge(name, given)
     assert finding.status is status
     assert words in finding.summary
+
+
+def test_what_the_volumes_ask_for_is_told_in_any_case() -> None:
+    detail = judge("cap.storage", facts(needs=BIG, claims={"data-sensei-postgresql-0": "Bound"})).detail
+    assert "New volumes of the charts: 1, 3 TB together; there already: 1, 100 GB" in detail
+    unknown = judge("cap.storage", facts(claims=Unknown("may not list claims"))).detail
+    assert "New volumes of the charts: 1, 100 GB together" in unknown
+    assert "data-sensei-postgresql-0: 100 GB" in unknown
+    assert "Which of them are there already is not known: may not list claims" in unknown
 
 
 def test_missing_permissions_come_as_rules_to_apply() -> None:
