@@ -109,6 +109,17 @@ def test_secrets_that_the_values_name_are_looked_for(tmp_path: Path) -> None:
         assert "Secret our-db has no key password" in found.sensei("preflight", "-q", code=1)
         found.kubectl("patch", "secret", "our-db", "-p", '{"stringData": {"password": "x"}}')
         assert statuses(found.sensei("preflight", "-o", "json"))["secrets.named"] == "pass"
+        found.kubectl("patch", "secret", "our-db", "-p", '{"stringData": {"password": "x\\n"}}')
+        assert "key password of Secret our-db ends in a newline" in found.sensei("preflight", "-q", code=1)
+
+
+def test_an_installed_platform_has_its_secrets_and_volumes(tmp_path: Path) -> None:
+    with rehearsed(tmp_path / "site") as found:
+        found.sensei("install", "--yes")
+        report = found.sensei("preflight", "-o", "json")
+        assert (statuses(report)["secrets.contents"], statuses(report)["cap.storage"]) == ("pass", "pass")
+        detail = next(item["detail"] for item in json.loads(report)["findings"] if item["id"] == "cap.storage")
+        assert detail[1].startswith("New volumes of the charts: 0, 0 B together; there already: ")
 
 
 def test_contents_of_secrets_are_judged_and_never_told(tmp_path: Path) -> None:
