@@ -18,9 +18,17 @@ HOST, URL = "postgresql.external.host", "storage.external.endpoint"
 CPU, MEMORY, SIZE = "llm.resources.cpu", "redis.resources.memory", "redis.persistence.size"
 PATH, CRON, NETWORKS = "patternLibrary.snapshotPath", "backup.schedule", "networkPolicy.databases"
 TOLERATIONS, GRPC = "global.tolerations", "vectorDb.external.grpc"
+DOMAIN, REGISTRY, CLASS = "global.domain", "global.imageRegistry", "global.storageClass"
+SECRET_KEY, GPU, GATEWAY = "redis.external.passwordKey", "llm.gpu.resourceName", "gateway.namespace"
 TAKEN: dict[str, list[Any]] = {
-    HOST: ["db", "db.lan", "10.0.0.1", "fd00::1", "::1", "fe80::a:b:c:d", "::ffff:10.0.0.1", ""],
-    URL: ["https://s3.lan", "http://10.0.0.1:9000/", "https://[fd00::1]:9443/s3", ""],
+    HOST: ["db", "db.lan", "10.0.0.1", "fd00::1", "::1", "fe80::a:b:c:d", "64:ff9b::10.0.0.1", "::ffff:1", "DB-1.3com", ""],
+    DOMAIN: ["sensei.internal.example.com", "a", "1.2.3a", "a-1.b--c", "1-a", "x" * 63 + ".lan", ""],
+    REGISTRY: ["registry.lan:65535/a/b", "10.0.0.5:5000", "Reg", "r:1", ""],
+    CLASS: ["fast", "fast.ssd-1", "1e3", ""],
+    URL: ["https://s3.lan", "http://10.0.0.1:9000/", "https://[fd00::1]:9443/s3", "https://s3.lan:65535", "http://S3.lan:1", ""],
+    SECRET_KEY: ["password", ".pw", "a.b-c_D1", "_"],
+    GPU: ["nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.5gb", "gpu.example.com/A_b"],
+    GATEWAY: ["gateways", "g-1", ""],
     GRPC: ["vectors.lan:50051", "[fd00::1]:50051", ""],
     CPU: ["1", "500m", "0.5", "0.05", "2.125", 2, 0.5],
     MEMORY: ["16Mi", "512Mi", "1.5Gi", "0.5Gi", "2G", "1Ti"],
@@ -31,10 +39,20 @@ TAKEN: dict[str, list[Any]] = {
     TOLERATIONS: [[{"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}, {"operator": "Exists"}]],
 }  # fmt: skip
 REFUSED: dict[str, list[Any]] = {
-    HOST: ["[fd00::1]", "db:5432", "http://db", "a b", "user@db", "1:2"],
+    HOST: ["[fd00::1]", "db:5432", "http://db", "a b", "user@db", "1:2", "300.1.1.1", "010.0.0.1", "1.2.3", "a..b", "a.-b", "db.lan.",
+           "::ffff:10.0.0.1", "::FFFF:a00:1", "0:0:0:0:0:ffff:a00:1", "0000::0:ffff:10.0.0.1"],
+    DOMAIN: ["Sensei.Example.Com", "a..b", "10.1.2.3", "sensei.1", "a.b.", "-a", "a_b", "https://a", "x" * 254],
+    REGISTRY: ["reg:99999999", "reg:65536", "reg:0", "a..b", "https://r"],
+    CLASS: ["a..b", "a.-b", "A", "a_b", "x" * 254],
+    "postgresql.external.passwordKey": ["a/b", "", "a b", ".", "..", "..a"],
+    SECRET_KEY: ["a/b", "", "a b", ".", "..", "..a"],
+    "global.caBundle.key": ["a/b", "", "a b", ".", "..", "..a"],
+    GPU: ["gpu", "cpu", "nvidia.com/gpu x", "Nvidia.com/gpu", "a/b/c", "/gpu", "nvidia.com/", "a..b/c", ""],
+    GATEWAY: ["a.b", "A"],
     URL: ["https://user:pw@s3.lan", "https://user@s3.lan", "https://s3.lan/a@b", "s3.lan", "ftp://s3.lan", "https://", "https://a b",
-          "https://fd00::1"],
-    GRPC: ["fd00::1", "vectors.lan", "https://vectors.lan:1", "u@vectors.lan:1"],
+          "https://fd00::1", "https://s3.lan:99999", "https://s3.lan:65536", "https://s3.lan:0", "https://a..b", "https://[::ffff:10.0.0.1]:9000",
+          "https://300.1.1.1"],
+    GRPC: ["fd00::1", "vectors.lan", "https://vectors.lan:1", "u@vectors.lan:1", "vectors.lan:65536", "[::ffff:10.0.0.1]:1"],
     CPU: ["0", "0m", "0.0", "0.000", "1Gi", "-1", "1e3", "500M", 0, -1, 0.0],
     MEMORY: ["2000m", "0", "1Mi", "15Mi", "0Gi", "0.0Gi", "8", "1k", "512Ki", "1e9", "8GB", 1e9, 512],
     SIZE: ["2000m", "0", "0Gi", "1Mi", "999Mi", "0.5Gi", "10", "10GB"],
@@ -42,7 +60,8 @@ REFUSED: dict[str, list[Any]] = {
            "/a:b", "/data/", "//data", "/data//x", "/data x"],
     CRON: ["61 25 * * *", "* * * *", "* * * * * *", "0 24 * * *", "0 0 0 * *", "0 0 32 * *", "0 0 * 13 *", "0 0 * * 7", "0 0 * foo *", "a b c d e",
            "*/0 * * * *", "TZ=UTC 0 0 * * *", ""],
-    NETWORKS: [["10.0.0.0/99"], ["10.0.0.0/33"], ["300.0.0.0/8"], ["fd00::/129"], ["10.0.0.0"], ["10.0.0/8"], ["a/8"], "[10.0.0.0/8]"],
+    NETWORKS: [["10.0.0.0/99"], ["10.0.0.0/33"], ["300.0.0.0/8"], ["fd00::/129"], ["10.0.0.0"], ["10.0.0/8"], ["a/8"], ["::ffff:a00:0/104"],
+               ["010.0.0.0/8"], "[10.0.0.0/8]"],
     TOLERATIONS: [[{"kye": "a"}], [{"operator": "exists"}], [{"effect": "NoSchedul"}], [{"tolerationSeconds": "60"}], ["a"]],
     "llm.artifact.registry": [""],
     "patternLibrary.artifact.registry": [""],

@@ -7,18 +7,32 @@ from typing import Any
 Node = dict[str, Any]
 When = dict[str, Any]
 
-NAME = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+_WORD, _ANY_WORD = "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
+_SUBDOMAIN = rf"{_WORD}(\.{_WORD})*"
+NAME = f"^{_SUBDOMAIN}$"
 """Of a Kubernetes object (RFC 1123, which the API server holds names to)."""
-_NAME_OF_HOST = "[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?"
+NAMESPACE = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+KEY = "^[.]?[-_A-Za-z0-9][-._A-Za-z0-9]*$"
+"""Of a Secret."""
+EXTENDED = rf"^{_SUBDOMAIN}/[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
+"""A resource that is none of Kubernetes' own."""
+DOMAIN = rf"^$|^({_WORD}\.)*([0-9][-0-9]*)?[a-z]([-a-z0-9]*[a-z0-9])?$"
+"""What ends in a number is an address, or taken for one."""
+_NAME_OF_HOST = rf"({_ANY_WORD}\.)*([0-9][-0-9]*)?[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
 _IPV6 = "([0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]{0,15}"
-DOMAIN = f"^$|^{_NAME_OF_HOST}$"
-HOST = f"^$|^{_NAME_OF_HOST}$|^{_IPV6}$"
-_HOST_IN_URL = rf"({_NAME_OF_HOST}|\[{_IPV6}\])"
-URL = rf"^$|^https?://{_HOST_IN_URL}(:[0-9]{{1,5}})?(/[^\s@]*)?$"
+HOST = f"^$|^{_NAME_OF_HOST}$|^{_IPV4}$|^{_IPV6}$"
+_HOST_IN_URL = rf"({_NAME_OF_HOST}|{_IPV4}|\[{_IPV6}\])"
+_PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+URL = rf"^$|^https?://{_HOST_IN_URL}(:{_PORT})?(/[^\s@]*)?$"
 """No `user:password@`: an address is written where everybody may read it."""
-HOST_PORT = rf"^$|^{_HOST_IN_URL}:[0-9]{{1,5}}$"
-_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
-NETWORK = rf"^({_OCTET}(\.{_OCTET}){{3}}/(3[0-2]|[12]?[0-9])|([0-9A-Fa-f]{{0,4}}:){{2,7}}[0-9A-Fa-f]{{0,4}}/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
+HOST_PORT = rf"^$|^{_HOST_IN_URL}:{_PORT}$"
+MAPPED = r"(^|\[)(0{0,4}:){2,6}[Ff]{4}:([0-9]+\.[0-9.]+|[0-9A-Fa-f]+:[0-9A-Fa-f]+)(\]|/|$)"
+"""IPv4 written as IPv6 (RFC 4291, 2.5.5.2), which a NetworkPolicy can't have."""
+NETWORK = (
+    rf"^({_IPV4}/(3[0-2]|[12]?[0-9])|([0-9A-Fa-f]{{0,4}}:){{2,7}}[0-9A-Fa-f]{{0,4}}/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
+)
 SYSTEM = "^/(bin|boot|dev|etc|home|lib|lib32|lib64|opt|proc|root|run|sbin|sys|tmp|usr|var)(/|$)"
 """Directories that an image has its own files in: the snapshot's volume would hide them."""
 CPU = r"^([1-9][0-9]{0,6}m|[1-9][0-9]{0,3}(\.[0-9]{1,3})?|0\.(0{0,2}[1-9][0-9]{0,2}))$"
@@ -26,7 +40,7 @@ MEMORY = r"^((1[6-9]|[2-9][0-9]|[1-9][0-9]{2,})(\.[0-9]+)?(M|Mi)|([1-9][0-9]*(\.
 """16Mi or more: CRI-O starts no container with less than 12 MiB (its minMemoryLimit)."""
 STORAGE = r"^([1-9][0-9]{3,}(\.[0-9]+)?(M|Mi)|[1-9][0-9]*(\.[0-9]+)?(G|Gi|T|Ti))$"
 """1 GB or more: cloud disks come in whole GiB, and PostgreSQL keeps a max_wal_size of 1 GB beside its data."""
-REGISTRY = r"^$|^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]+)?(/[a-z0-9._-]+)*$"
+REGISTRY = rf"^$|^{_ANY_WORD}(\.{_ANY_WORD})*(:{_PORT})?(/[a-z0-9._-]+)*$"
 REPOSITORY = "^[a-z0-9]+([._/-][a-z0-9]+)*$"
 BUCKET = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 
@@ -46,6 +60,8 @@ CRON = "^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|{})$".format("
 ))  # fmt: skip
 FORMATS = {URL: "sensei-url", HOST: "sensei-host", HOST_PORT: "sensei-address", CRON: "sensei-cron"}
 """What a pattern can't say is looked at by `sensei_tui.site.formats`."""
+NEVER = {URL: MAPPED, HOST: MAPPED, HOST_PORT: MAPPED}
+"""What a pattern would let through, as a pattern."""
 
 
 def group(title: str, description: str, /, *, shown_in: str = "", when: When | None = None, **members: Node) -> Node:
@@ -81,6 +97,8 @@ def _leaf(kind: Any, title: str, description: str, when: When | None, rest: Node
     node.update({named.get(key, key): value for key, value in rest.items()})
     if rest.get("pattern") in FORMATS:
         node["format"] = FORMATS[rest["pattern"]]
+    if rest.get("pattern") in NEVER:
+        node["not"] = {"pattern": NEVER[rest["pattern"]]}
     return {**node, "x-when": when} if when else node
 
 
@@ -91,7 +109,13 @@ def text(title: str, description: str, default: str = "", *, when: When | None =
 
 def named(title: str, description: str, default: str = "", *, when: When | None = None) -> Node:
     """The name of a Kubernetes object; empty where that is allowed."""
-    return text(title, description, default, when=when, pattern=NAME if default else f"^$|{NAME}")
+    return text(title, description, default, when=when, pattern=NAME if default else f"^$|{NAME}", maxLength=253,
+                form="small letters, digits, dots and dashes")  # fmt: skip
+
+
+def key_of_secret(title: str, description: str, default: str) -> Node:
+    """A key of a Secret of the operator's."""
+    return text(title, description, default, pattern=KEY, maxLength=253, form="letters, digits, dots, dashes and _")
 
 
 def choice(title: str, description: str, default: str, *others: str, when: When | None = None) -> Node:

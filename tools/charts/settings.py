@@ -8,9 +8,12 @@ from tools.charts.kinds import (
     BUCKET,
     CRON,
     DOMAIN,
+    EXTENDED,
     HOST,
     HOST_PORT,
+    MAPPED,
     NAME,
+    NAMESPACE,
     NETWORK,
     REGISTRY,
     SYSTEM,
@@ -21,6 +24,7 @@ from tools.charts.kinds import (
     choice,
     group,
     image,
+    key_of_secret,
     memory_size,
     named,
     number,
@@ -74,12 +78,12 @@ def _global() -> Node:
         "CA bundle", "Certificates of the site's own authority, for every connection of the platform.",
         existingSecret=named("Secret", "Name of a Secret in the namespace with the certificates, PEM, those of public "
                              "authorities included where they are needed. Empty: the images' own."),
-        key=text("Key", "Key of the Secret that holds them.", "ca.crt", minLength=1),
+        key=key_of_secret("Key", "Key of the Secret that holds them.", "ca.crt"),
     )  # fmt: skip
     return group(
         "Global", "Settings of the whole installation.", shown_in="Global",
         domain=text("Domain", "Name under which operators reach the dashboard; no scheme, no path.", pattern=DOMAIN,
-                    examples=["sensei.internal.example.com"]),
+                    maxLength=253, form="a name in small letters, no address, as sensei.internal.example.com"),
         imageRegistry=text("Image registry", "Registry that holds every image, with an optional path prefix. Empty: "
                            "each image's own registry. Set it in air-gapped sites.", pattern=REGISTRY,
                            examples=["registry.internal.example.com", "harbor.example.com/mirror"]),
@@ -155,7 +159,7 @@ def _password() -> Node:
     return {
         "existingSecret": named("Existing Secret",
                                 "Name of a Kubernetes Secret in the namespace that holds the password."),
-        "passwordKey": text("Password key", "Key of the Secret that holds the password.", "password", minLength=1),
+        "passwordKey": key_of_secret("Password key", "Key of the Secret that holds the password.", "password"),
     }  # fmt: skip
 
 
@@ -289,8 +293,8 @@ def _llm() -> Node:
         gpu=group(
             "GPU", "GPUs of the local model.", enabled=switch("Use GPUs", "Request GPUs for the local model.", when=local),
             count=number("GPUs", "GPUs of one node given to the model (tensor parallel).", 1, 1, 16, when=gpu),
-            resourceName=text("Resource", "Extended resource the device plugin offers.", "nvidia.com/gpu", minLength=1,
-                              when=gpu),
+            resourceName=text("Resource", "Extended resource the device plugin offers.", "nvidia.com/gpu", pattern=EXTENDED,
+                              form="a domain and a name, as nvidia.com/gpu", when=gpu),
             runtimeClassName=named("RuntimeClass", "RuntimeClass of the NVIDIA container runtime; empty: the node's "
                                    "default runtime.", when=gpu),
         ),
@@ -374,7 +378,8 @@ def _gateway() -> Node:
         "Gateway", "Reaching the dashboard through the Gateway API.", shown_in="Access",
         enabled=switch("Gateway", "Create an HTTPRoute for global.domain."),
         name=named("Gateway's name", "Name of the Gateway that takes the route.", when=on),
-        namespace=named("Gateway's namespace", "Namespace of the Gateway; empty: that of the release.", when=on),
+        namespace=text("Gateway's namespace", "Namespace of the Gateway; empty: that of the release.", when=on,
+                       pattern=f"^$|{NAMESPACE}", form="small letters, digits and dashes"),
         listener=named("Listener", "Name of the Gateway's listener; empty: any that fits.", when=on),
     )  # fmt: skip
 
@@ -384,10 +389,11 @@ def _network_policy() -> Node:
     network = {
         "type": "string",
         "pattern": NETWORK,
+        "not": {"pattern": MAPPED},
         "format": "sensei-network",
         "x-form": "a network (CIDR), as 10.20.0.0/16 or fd00:20::/64",
     }
-    namespace = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}
+    namespace = {"type": "string", "pattern": NAMESPACE}
     return group(
         "Network policies", "What may talk to the pods.", shown_in="Access",
         enabled=switch("Network policies", "Refuse every connection that the platform does not need. Has an effect where "
