@@ -16,9 +16,6 @@ CHECKER = FormatChecker(formats=())
 _FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 """Minute, hour, day, month, day of the week: https://pkg.go.dev/github.com/robfig/cron/v3, which CronJobs go by."""
 _NAMED = re.compile(r"[A-Za-z]{3}")
-_LABEL_NAME = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
-"""https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""
 
 
 def _check(name: str) -> Callable[[Callable[[str], bool]], Callable[[str], bool]]:
@@ -60,8 +57,8 @@ def is_address(text: str) -> bool:
 
 @_check("sensei-network")
 def is_network(text: str) -> bool:
-    """A network in CIDR form."""
-    return _passes(lambda: ipaddress.ip_network(text, strict=False))
+    """A network in CIDR form, with no bit set beyond its prefix."""
+    return _passes(lambda: ipaddress.ip_network(text))
 
 
 @_check("sensei-cron")
@@ -86,11 +83,11 @@ def _in_field(part: str, low: int, high: int) -> bool:
     return len(ends) == 2 and low <= ends[0] <= ends[1] <= high
 
 
-@_check("sensei-label")
-def is_label(text: str) -> bool:
-    """NAME=VALUE of a label."""
-    name, _, value = text.partition("=")
-    return bool(_LABEL_NAME.fullmatch(name) and _LABEL_VALUE.fullmatch(value))
+@CHECKER.checks("sensei-pairs")
+def are_pairs(items: object) -> bool:
+    """NAME=VALUE each, and no name twice."""
+    names = [item.partition("=")[0] for item in items if isinstance(item, str)] if isinstance(items, list) else []
+    return len(names) == len(set(names))
 
 
 def _passes(function: Callable[[], object]) -> bool:

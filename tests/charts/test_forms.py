@@ -19,6 +19,7 @@ CPU, MEMORY, SIZE = "llm.resources.cpu", "redis.resources.memory", "redis.persis
 PATH, CRON, NETWORKS = "patternLibrary.snapshotPath", "backup.schedule", "networkPolicy.databases"
 TOLERATIONS, GRPC = "global.tolerations", "vectorDb.external.grpc"
 DOMAIN, REGISTRY, CLASS = "global.domain", "global.imageRegistry", "global.storageClass"
+SELECTOR, ANNOTATIONS = "global.nodeSelector", "ingress.annotations"
 SECRET_KEY, GPU, GATEWAY = "redis.external.passwordKey", "llm.gpu.resourceName", "gateway.namespace"
 TAKEN: dict[str, list[Any]] = {
     HOST: ["db", "db.lan", "10.0.0.1", "fd00::1", "::1", "fe80::a:b:c:d", "64:ff9b::10.0.0.1", "::ffff:1", "DB-1.3com", ""],
@@ -36,7 +37,10 @@ TAKEN: dict[str, list[Any]] = {
     PATH: ["/data", "/data/patterns", "/srv/sensei/v1.2_a-b", "/etcetera", "/variants/x", ""],
     CRON: ["0 2 * * *", "*/15 0-5,22-23 1,15 * mon-fri", "5 4 * * 0", "@daily", "0 0 1 JAN,jul ?", "59 23 31 12 6"],
     NETWORKS: [["10.0.0.0/8", "192.168.1.7/32", "0.0.0.0/0", "::/0", "fd00:20::/64", "fd00::1/128"], []],
-    TOLERATIONS: [[{"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}, {"operator": "Exists"}]],
+    TOLERATIONS: [[{"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}, {"operator": "Exists"}],
+                  [{"key": "a/b", "value": "c", "effect": "NoSchedule"}, {"key": "a", "operator": "Equal"}, {"operator": "Exists", "value": ""}]],
+    SELECTOR: [["disk=ssd", "a.b/c_D=", "x=1"], []],
+    ANNOTATIONS: [["a=b=c d", "Nginx.Ingress.kubernetes.io/x=", 'json={"a": 1}'], []],
 }  # fmt: skip
 REFUSED: dict[str, list[Any]] = {
     HOST: ["[fd00::1]", "db:5432", "http://db", "a b", "user@db", "1:2", "300.1.1.1", "010.0.0.1", "1.2.3", "a..b", "a.-b", "db.lan.",
@@ -47,7 +51,7 @@ REFUSED: dict[str, list[Any]] = {
     "postgresql.external.passwordKey": ["a/b", "", "a b", ".", "..", "..a"],
     SECRET_KEY: ["a/b", "", "a b", ".", "..", "..a"],
     "global.caBundle.key": ["a/b", "", "a b", ".", "..", "..a"],
-    GPU: ["gpu", "cpu", "nvidia.com/gpu x", "Nvidia.com/gpu", "a/b/c", "/gpu", "nvidia.com/", "a..b/c", ""],
+    GPU: ["gpu", "cpu", "nvidia.com/gpu x", "Nvidia.com/gpu", "a/b/c", "/gpu", "nvidia.com/", "a..b/c", "requests.a/b", ""],
     GATEWAY: ["a.b", "A"],
     URL: ["https://user:pw@s3.lan", "https://user@s3.lan", "https://s3.lan/a@b", "s3.lan", "ftp://s3.lan", "https://", "https://a b",
           "https://fd00::1", "https://s3.lan:99999", "https://s3.lan:65536", "https://s3.lan:0", "https://a..b", "https://[::ffff:10.0.0.1]:9000",
@@ -62,7 +66,12 @@ REFUSED: dict[str, list[Any]] = {
            "*/0 * * * *", "TZ=UTC 0 0 * * *", ""],
     NETWORKS: [["10.0.0.0/99"], ["10.0.0.0/33"], ["300.0.0.0/8"], ["fd00::/129"], ["10.0.0.0"], ["10.0.0/8"], ["a/8"], ["::ffff:a00:0/104"],
                ["010.0.0.0/8"], "[10.0.0.0/8]"],
-    TOLERATIONS: [[{"kye": "a"}], [{"operator": "exists"}], [{"effect": "NoSchedul"}], [{"tolerationSeconds": "60"}], ["a"]],
+    TOLERATIONS: [[{"kye": "a"}], [{"operator": "exists"}], [{"effect": "NoSchedul"}], [{"tolerationSeconds": "60"}], ["a"],
+                  [{"operator": "Exists", "value": "x"}], [{"key": "a", "operator": "Exists", "value": "x"}], [{}], [{"operator": "Equal"}],
+                  [{"key": "", "value": "x"}], [{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 5}],
+                  [{"operator": "Exists", "tolerationSeconds": 5}], [{"key": "a b", "operator": "Exists"}], [{"key": "a", "value": "b c"}]],
+    SELECTOR: [["a b=c"], ["a=c d"], ["a"], ["=b"], ["a/b/c=d"], ["A/b=c"], ["a=-"]],
+    ANNOTATIONS: [["a b c=d"], ["a"], ["=b"], ["a/b/c=d"], ["a..b/c=d"], ["-a=b"]],
     "llm.artifact.registry": [""],
     "patternLibrary.artifact.registry": [""],
 }  # fmt: skip

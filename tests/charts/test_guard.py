@@ -80,6 +80,11 @@ ALONE: list[tuple[Node, str]] = [
     ({"backup": {"bucket": {"name": "sensei-artifacts"}}}, "backup.bucket.name is sensei-artifacts"),
     ({"storage": OTHER, "backup": {"bucket": {"name": "sensei-checkpoints", "endpoint": "https://s3.lan/", "existingSecret": "a"}}},
      "backup.bucket.name is sensei-checkpoints"),
+    ({"global": {"nodeSelector": ["a/x=b", "c=d", "a/x=e"]}}, "global.nodeSelector has a/x twice"),
+    ({"global": {"domain": "a"}, "ingress": {"enabled": True, "annotations": ["a=b", "a=b"]}}, "ingress.annotations has a twice"),
+    *(({"networkPolicy": {"databases": ["10.0.0.0/8", network]}}, f"networkPolicy.databases has {network}, which is no network")
+      for network in ("10.20.0.5/16", "10.0.0.1/31", "128.0.0.0/0", "fd00:20::1/64", "fd00:0:0:1::/63", "1:2:3:4:5:6:7:9/127", "::1/0",
+                      "1:2:3/48", "::::/64")),
 ]  # fmt: skip
 
 
@@ -99,3 +104,9 @@ def test_keys_become_secrets_of_ours_alone() -> None:
 def test_a_bucket_of_the_same_name_elsewhere_is_taken() -> None:
     bucket = {"name": "sensei-artifacts", "endpoint": "https://other.lan", "existingSecret": "a"}
     assert render({"storage": OTHER, "backup": {"bucket": bucket}}).of("CronJob")
+
+
+def test_a_network_is_taken_as_it_is_written() -> None:
+    networks = ["0.0.0.0/0", "10.20.0.0/16", "10.0.0.2/31", "::/0", "::1/128", "fd00:20::/64", "fd00:0:0:2::/63"]
+    policy = render({"networkPolicy": {"databases": networks}}).of("NetworkPolicy")["sensei-databases"]
+    assert [rule["to"][0]["ipBlock"]["cidr"] for rule in policy["spec"]["egress"]] == networks

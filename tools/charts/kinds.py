@@ -14,8 +14,13 @@ NAME = f"^{_SUBDOMAIN}$"
 NAMESPACE = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 KEY = "^[.]?[-_A-Za-z0-9][-._A-Za-z0-9]*$"
 """Of a Secret."""
-EXTENDED = rf"^{_SUBDOMAIN}/[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
-"""A resource that is none of Kubernetes' own."""
+_LABEL = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""
+_QUALIFIED = f"({_SUBDOMAIN}/)?{_LABEL}"
+LABEL = f"^{_QUALIFIED}=({_LABEL})?$"
+ANNOTATION = rf"^({_ANY_WORD}(\.{_ANY_WORD})*/)?{_LABEL}=.*$"
+EXTENDED = f"^{_SUBDOMAIN}/{_LABEL}$"
+"""With a domain, which no resource of Kubernetes' own has."""
 DOMAIN = rf"^$|^({_WORD}\.)*([0-9][-0-9]*)?[a-z]([-a-z0-9]*[a-z0-9])?$"
 """What ends in a number is an address, or taken for one."""
 _NAME_OF_HOST = rf"({_ANY_WORD}\.)*([0-9][-0-9]*)?[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?"
@@ -60,7 +65,7 @@ CRON = "^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|{})$".format("
 ))  # fmt: skip
 FORMATS = {URL: "sensei-url", HOST: "sensei-host", HOST_PORT: "sensei-address", CRON: "sensei-cron"}
 """What a pattern can't say is looked at by `sensei_tui.site.formats`."""
-NEVER = {URL: MAPPED, HOST: MAPPED, HOST_PORT: MAPPED}
+NEVER = {URL: MAPPED, HOST: MAPPED, HOST_PORT: MAPPED, EXTENDED: r"^requests\."}
 """What a pattern would let through, as a pattern."""
 
 
@@ -147,26 +152,30 @@ def several(title: str, description: str, items: Node, example: str, *, when: Wh
     return _leaf("array", title, description, when, {"default": [], "items": items, "form": f"a list, as {example}"})
 
 
-def pairs(title: str, description: str, example: str, *, when: When | None = None, format: str = "") -> Node:
+def pairs(title: str, description: str, pattern: str, example: str, *, when: When | None = None) -> Node:
     """Names and words of the operator's choice, as of labels: `name=value` each, as kubectl takes them."""
-    items = {
-        "type": "string",
-        "pattern": "^[^=]+=.*$",
-        "x-form": "name=value",
-        **({"format": format} if format else {}),
-    }
-    return several(title, description, items, example, when=when)
+    items = {"type": "string", "pattern": pattern, "x-form": "name=value, with a name that Kubernetes takes"}
+    node = several(title, description, items, example, when=when)
+    return {**node, "format": "sensei-pairs", "x-form": f"a list, each name once, as {example}"}
 
 
 def toleration() -> Node:
-    """Core v1 Toleration: an item of a list, so without a title."""
-    words = {"type": "string"}
+    """Core v1 Toleration: an item of a list, so without a title. What its members demand of each other is the API server's."""
     form = "a toleration, as {key: sensei, operator: Exists, effect: NoSchedule}"
+    exists, other = {"const": "Exists"}, {"not": {"const": "NoExecute"}}
+    never = {
+        "no value where the operator is Exists": {
+            "required": ["operator", "value"], "properties": {"operator": exists, "value": {"minLength": 1}}},
+        "a key, or the operator Exists": {"properties": {"key": {"maxLength": 0}, "operator": {"not": exists}}},
+        "tolerationSeconds with the effect NoExecute alone": {"required": ["tolerationSeconds"], "properties": {"effect": other}},
+    }  # fmt: skip
     return {"type": "object", "additionalProperties": False, "x-form": form, "properties": {
-        "key": words, "operator": {"type": "string", "enum": ["Exists", "Equal"]}, "value": words,
+        "key": {"type": "string", "pattern": f"^$|^{_QUALIFIED}$", "x-form": "a label's name, as example.com/gpu"},
+        "operator": {"type": "string", "enum": ["Exists", "Equal"]},
+        "value": {"type": "string", "pattern": f"^$|^{_LABEL}$", "x-form": "a label's value: letters, digits, dots, dashes and _"},
         "effect": {"type": "string", "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]},
         "tolerationSeconds": {"type": "integer"},
-    }}  # fmt: skip
+    }, "allOf": [{"x-form": told, "not": rule} for told, rule in never.items()]}  # fmt: skip
 
 
 def memory_size(title: str, description: str, default: str, *, when: When | None = None) -> Node:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tools.charts.kinds import (
+    ANNOTATION,
     BUCKET,
     CRON,
     DOMAIN,
     EXTENDED,
     HOST,
     HOST_PORT,
+    LABEL,
     MAPPED,
     NAME,
     NAMESPACE,
@@ -96,8 +98,9 @@ def _global() -> Node:
         spread=choice("Spread over nodes", "Pods of one component on different nodes: preferred where there is room, "
                       "or required, so that a pod waits rather than share a node.", "preferred", "preferred", "required"),
         nodeSelector=pairs("Node labels", "Labels, name=value, of the nodes that pods may run on. Empty: any node.",
-                           "[disk=ssd]", format="sensei-label"),
-        tolerations=several("Tolerations", "Taints that pods tolerate, as in a pod.", toleration(),
+                           LABEL, "[disk=ssd]"),
+        tolerations=several("Tolerations", "Taints that pods tolerate, as in a pod: no value where the operator is Exists, a key "
+                            "where it is not, tolerationSeconds with the effect NoExecute alone.", toleration(),
                             "[{key: sensei, operator: Exists, effect: NoSchedule}]"),
     )  # fmt: skip
 
@@ -367,7 +370,7 @@ def _ingress() -> Node:
         enabled=switch("Ingress", "Create an Ingress for global.domain."),
         className=named("IngressClass", "Class of the Ingress; empty: the cluster's default.", when=on),
         tlsSecret=named("TLS Secret", "Secret of type kubernetes.io/tls with the certificate of global.domain.", when=on),
-        annotations=pairs("Annotations", "Annotations, name=value, for the Ingress controller.",
+        annotations=pairs("Annotations", "Annotations, name=value, for the Ingress controller.", ANNOTATION,
                           "[nginx.ingress.kubernetes.io/proxy-read-timeout=3600]", when=on),
     )  # fmt: skip
 
@@ -391,7 +394,7 @@ def _network_policy() -> Node:
         "pattern": NETWORK,
         "not": {"pattern": MAPPED},
         "format": "sensei-network",
-        "x-form": "a network (CIDR), as 10.20.0.0/16 or fd00:20::/64",
+        "x-form": "a network (CIDR), no bits beyond its prefix, as 10.20.0.0/16 or fd00:20::/64",
     }
     namespace = {"type": "string", "pattern": NAMESPACE}
     return group(

@@ -67,6 +67,19 @@ limits:
 {{- divf (mulf (include "sensei.bytes" .memory | float64) .percent) 104857600.0 | floor | int64 -}}
 {{- end }}
 
+{{/* Names and words, name=value each, as a mapping: a name that is there twice would be a key twice. Input: dict path, pairs. */}}
+{{- define "sensei.pairs" -}}
+{{- $names := dict }}
+{{- range .pairs }}
+{{- $name := regexFind "^[^=]+" . }}
+{{- if hasKey $names $name }}
+{{- fail (printf "%s has %s twice: take one of them out." $.path $name) }}
+{{- end }}
+{{- $_ := set $names $name true }}
+{{ $name | quote }}: {{ regexReplaceAll "^[^=]+=" . "" | quote }}
+{{- end }}
+{{- end }}
+
 {{/* Pod-level settings for the restricted Pod Security standard, and where pods run. Input: dict root, uid, tolerations. */}}
 {{- define "sensei.pod" -}}
 automountServiceAccountToken: false
@@ -79,9 +92,7 @@ imagePullSecrets:
 {{- end }}
 {{- with .root.Values.global.nodeSelector }}
 nodeSelector:
-  {{- range . }}
-  {{ regexFind "^[^=]+" . | quote }}: {{ regexReplaceAll "^[^=]+=" . "" | quote }}
-  {{- end }}
+  {{- include "sensei.pairs" (dict "path" "global.nodeSelector" "pairs" .) | trim | nindent 2 }}
 {{- end }}
 {{- with concat (.tolerations | default list) .root.Values.global.tolerations }}
 tolerations:

@@ -5,6 +5,7 @@ What the schema can't say, refused before anything is made. The console checks t
 {{- include "sensei.guard.key" (dict "of" .Values.license "path" "license" "key" "key" "secretKey" "license-key") }}
 {{- include "sensei.guard.key" (dict "of" .Values.llm "path" "llm" "key" "apiKey" "secretKey" "api-key") }}
 {{- include "sensei.guard.backup" . }}
+{{- include "sensei.guard.networks" . }}
 {{- end }}
 
 {{/* Input: dict of, path, key, secretKey. */}}
@@ -24,5 +25,33 @@ What the schema can't say, refused before anything is made. The console checks t
 {{- $own := or (not $b.bucket.endpoint) (and $s.external.enabled (eq (trimSuffix "/" $b.bucket.endpoint) (trimSuffix "/" $s.external.endpoint))) }}
 {{- if and $b.enabled (eq $b.to "bucket") $own (has $b.bucket.name (values $s.buckets)) }}
 {{- fail (printf "backup.bucket.name is %s, which is a bucket of the platform (storage.buckets): backups would lie among what they are of. Name a bucket of its own." $b.bucket.name) }}
+{{- end }}
+{{- end }}
+
+{{- define "sensei.guard.networks" -}}
+{{- range .Values.networkPolicy.databases }}
+{{- $bits := include "sensei.guard.bits" (splitList "/" . | first) }}
+{{- $prefix := splitList "/" . | last | int }}
+{{- if or (ne (len $bits) (ternary 128 32 (contains ":" .))) (contains "1" (substr $prefix (len $bits) $bits)) }}
+{{- fail (printf "networkPolicy.databases has %s, which is no network: every bit beyond its prefix is 0, as in 10.20.0.0/16." .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The bits of an address, in digits; less or more than it must have where it is none. */}}
+{{- define "sensei.guard.bits" -}}
+{{- if contains ":" . }}
+{{- $halves := splitList "::" . }}
+{{- $groups := first $halves | splitList ":" | compact }}
+{{- range $half := rest $halves }}
+{{- $after := splitList ":" $half | compact }}
+{{- range until (add (len $groups) (len $after) | sub 8 | max 1 | int) }}
+{{- $groups = append $groups "0" }}
+{{- end }}
+{{- $groups = concat $groups $after }}
+{{- end }}
+{{- range $groups }}{{ printf "0x%s" . | int64 | printf "%016b" }}{{ end }}
+{{- else }}
+{{- range splitList "." . }}{{ int64 . | printf "%08b" }}{{ end }}
 {{- end }}
 {{- end }}
