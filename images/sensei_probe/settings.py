@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 Environment = Mapping[str, str]
 
@@ -112,6 +114,21 @@ class Storage:
             of("ENDPOINT").rstrip("/"), environ.get(prefix + "REGION") or environ.get("S3_REGION") or "us-east-1",
             flag(environ, style, True), of("ACCESS_KEY"), of("SECRET_KEY"),
         )  # fmt: skip
+
+
+def place(url: str, namespace: str = "") -> str:
+    """Where a URL leads, however it is written; a Service of this namespace has several names.
+
+    The chart has the same (`_guard.tpl`).
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    except ValueError:
+        return url
+    inside = rf"([^.]+)\.{re.escape(namespace)}(\.svc(\..+)?)?"
+    found = re.fullmatch(inside, parts.hostname or "")
+    return f"{found[1] if found else parts.hostname}:{port}{parts.path.rstrip('/')}"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sensei_probe.s3 import S3, Stored, whole
-from sensei_probe.settings import Failure, Storage, WrongUse, buckets, required
+from sensei_probe.settings import Failure, Storage, WrongUse, buckets, place, required, site
 from sensei_probe.streams import BLOCK, Measured
 from sensei_probe.web import Readable, Refused
 
@@ -252,7 +252,9 @@ def shelf_of(environ: Mapping[str, str] = os.environ, *, make: bool = False) -> 
         return Folder(Path(required(environ, "BACKUP_DIR")))
     if kind == "bucket":
         storage, name = Storage.of(environ, "BACKUP_S3_"), required(environ, "BACKUP_S3_BUCKET")
-        if name in buckets(environ).values() and storage.endpoint == Storage.of(environ).endpoint:
+        namespace, _, _ = site(environ).partition("/")
+        places = {place(of.endpoint, namespace) for of in (storage, Storage.of(environ))}
+        if name in buckets(environ).values() and len(places) == 1:
             raise WrongUse(f"BACKUP_S3_BUCKET is {name}, which is saved: a backup would save itself. Name another")
         return Bucket(storage, name, make=make)
     raise WrongUse("BACKUP_TO must be bucket or volume")

@@ -90,6 +90,16 @@ def are_pairs(items: object) -> bool:
     return len(names) == len(set(names))
 
 
+def place(url: str) -> str:
+    """Where a URL leads, however it is written. A Service's other names are for the chart: it has the namespace."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    except ValueError:
+        return url
+    return f"{parts.hostname}:{port}{parts.path.rstrip('/')}"
+
+
 def _passes(function: Callable[[], object]) -> bool:
     try:
         function()

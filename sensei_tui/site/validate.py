@@ -11,13 +11,15 @@ from typing import Any
 from jsonschema import Draft7Validator
 
 from sensei_tui.base.redaction import MASK
-from sensei_tui.site.formats import CHECKER
+from sensei_tui.site.formats import CHECKER, place
 from sensei_tui.site.resolve import REFERENCE, unused_secrets
 from sensei_tui.site.schema import is_secret, may_be_shown, rule, schema, secret_paths
 from sensei_tui.site.tree import get_path, leaves, set_path
 from sensei_tui.site.values import Keys, Values
 
 PLACEHOLDERS = ("your-license-key-here", "changeme", "REPLACE-ME")
+BUNDLED = "http://sensei-minio:9000"
+"""The bundled object storage."""
 _TYPES = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false",
           "object": "keys and values", "array": "a list", "null": "nothing"}  # fmt: skip
 
@@ -182,22 +184,26 @@ def _missing(values: Values) -> Iterator[Problem]:
     if section is None or (isinstance(section, dict) and not section.get("key") and not section.get("existingSecret")):
         allowed = "a key ('sensei license set' writes it), or license.existingSecret"
         yield _problem(values, ("license", "key"), "There is no licence key.", allowed)
-    yield from _backup_bucket(values)
+    yield from _buckets(values)
 
 
-def _backup_bucket(values: Values) -> Iterator[Problem]:
+def _buckets(values: Values) -> Iterator[Problem]:
     """A backup beside what it is of goes when that goes, and each one would save those before it."""
 
     def of(path: str) -> Any:
         given = get_path(values.tree, path)
         return (rule(path) or {}).get("default") if given is None else given
 
-    store = of("storage.external.endpoint") if of("storage.external.enabled") is True else ""
-    own = str(of("backup.bucket.endpoint")).rstrip("/") in ("", str(store).rstrip("/"))
+    kinds = {kind: of(f"storage.buckets.{kind}") for kind in ("checkpoints", "artifacts")}
+    if kinds["checkpoints"] == kinds["artifacts"]:
+        message = "This is the bucket of the checkpoints too."
+        yield _problem(values, ("storage", "buckets", "artifacts"), message, "a bucket of its own")
+    store = of("storage.external.endpoint") if of("storage.external.enabled") is True else BUNDLED
+    own = place(str(of("backup.bucket.endpoint") or store)) == place(str(store))
     if not own or of("backup.enabled") is not True or of("backup.to") != "bucket":
         return
-    for kind in ("checkpoints", "artifacts"):
-        if of("backup.bucket.name") == of(f"storage.buckets.{kind}"):
+    for kind, name in kinds.items():
+        if of("backup.bucket.name") == name:
             message = f"This is the bucket of the {kind} too, and backups would lie among what they are of."
             yield _problem(values, ("backup", "bucket", "name"), message, "a bucket of its own")
 

@@ -19,6 +19,7 @@ CPU, MEMORY, SIZE = "llm.resources.cpu", "redis.resources.memory", "redis.persis
 PATH, CRON, NETWORKS = "patternLibrary.snapshotPath", "backup.schedule", "networkPolicy.databases"
 TOLERATIONS, GRPC = "global.tolerations", "vectorDb.external.grpc"
 DOMAIN, REGISTRY, CLASS = "global.domain", "global.imageRegistry", "global.storageClass"
+BUCKET = "backup.bucket.name"
 SELECTOR, ANNOTATIONS = "global.nodeSelector", "ingress.annotations"
 SECRET_KEY, GPU, GATEWAY = "redis.external.passwordKey", "llm.gpu.resourceName", "gateway.namespace"
 TAKEN: dict[str, list[Any]] = {
@@ -29,6 +30,7 @@ TAKEN: dict[str, list[Any]] = {
     URL: ["https://s3.lan", "http://10.0.0.1:9000/", "https://[fd00::1]:9443/s3", "https://s3.lan:65535", "http://S3.lan:1", ""],
     SECRET_KEY: ["password", ".pw", "a.b-c_D1", "_"],
     GPU: ["nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.5gb", "gpu.example.com/A_b"],
+    BUCKET: ["abc", "a" * 63, "our.sensei-1", "1.2.3", "2026"],
     GATEWAY: ["gateways", "g-1", ""],
     GRPC: ["vectors.lan:50051", "[fd00::1]:50051", ""],
     CPU: ["1", "500m", "0.5", "0.05", "2.125", 2, 0.5],
@@ -52,6 +54,7 @@ REFUSED: dict[str, list[Any]] = {
     SECRET_KEY: ["a/b", "", "a b", ".", "..", "..a"],
     "global.caBundle.key": ["a/b", "", "a b", ".", "..", "..a"],
     GPU: ["gpu", "cpu", "nvidia.com/gpu x", "Nvidia.com/gpu", "a/b/c", "/gpu", "nvidia.com/", "a..b/c", "requests.a/b", ""],
+    BUCKET: ["a..b", "10.1.2.3", "ab", "a" * 64, "a.-b", "-ab", "Abc", "a_b", ""],
     GATEWAY: ["a.b", "A"],
     URL: ["https://user:pw@s3.lan", "https://user@s3.lan", "https://s3.lan/a@b", "s3.lan", "ftp://s3.lan", "https://", "https://a b",
           "https://fd00::1", "https://s3.lan:99999", "https://s3.lan:65536", "https://s3.lan:0", "https://a..b", "https://[::ffff:10.0.0.1]:9000",

@@ -1,4 +1,4 @@
-"""What only the templates can refuse: what a deployed store can't become (tests/cluster has a real cluster's part), and keys for Helm alone."""
+"""What only the templates can refuse: what a deployed store can't become (tests/cluster has a real cluster's part), and values for Helm alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sensei_probe.settings import place
 from sensei_tui.cluster.target import Target
 from sensei_tui.helm.engine import open_engine
 from sensei_tui.helm.errors import HelmError
@@ -71,6 +72,24 @@ def test_volumes_that_an_uninstalled_store_left(tmp_path: Path) -> None:
             assert cluster.request("GET", f"{CLAIMS}/sensei-backups").body["spec"]["storageClassName"] == was
 
 
+def backups(endpoint: str, store: str) -> Node:
+    """Into a bucket that has the name of one of the storage's."""
+    external = {"external": {"enabled": True, "existingSecret": "a", "endpoint": store}} if store else {}
+    bucket = {"name": "sensei-artifacts", "endpoint": endpoint, "existingSecret": "a"}
+    return {"storage": external, "backup": {"bucket": bucket}}
+
+
+# The address of the backup's bucket, and the storage's own; none: the bundled one.
+SAME = {
+    "https://s3.lan/": "https://s3.lan", "https://S3.Lan": "https://s3.lan", "https://s3.lan:443": "https://s3.lan",
+    "http://s3.lan:80/": "http://s3.lan", "https://s3.lan/s3//": "https://S3.lan:443/s3", "https://[FD00::1]": "https://[fd00::1]:443/",
+    "http://s3.sensei.svc": "http://s3", "http://sensei-minio:9000": "", "http://Sensei-MinIO.sensei:9000/": "",
+    "http://sensei-minio.sensei.svc:9000": "", "http://sensei-minio.sensei.svc.cluster.local:9000": "",
+}  # fmt: skip
+OTHERS = {
+    "https://other.lan": "https://s3.lan", "http://s3.lan": "https://s3.lan", "https://s3.lan:9000": "https://s3.lan",
+    "https://s3.lan/b": "https://s3.lan/a", "http://sensei-minio.other.svc:9000": "", "http://sensei-minio.sensei.lan:9000": "",
+}  # fmt: skip
 OTHER = {"external": {"enabled": True, "endpoint": "https://s3.lan", "existingSecret": "a"}}
 ALONE: list[tuple[Node, str]] = [
     ({"license": {"key": "${LICENSE_KEY}"}}, "license.key holds ${...}, which Helm takes as it stands"),
@@ -80,6 +99,8 @@ ALONE: list[tuple[Node, str]] = [
     ({"backup": {"bucket": {"name": "sensei-artifacts"}}}, "backup.bucket.name is sensei-artifacts"),
     ({"storage": OTHER, "backup": {"bucket": {"name": "sensei-checkpoints", "endpoint": "https://s3.lan/", "existingSecret": "a"}}},
      "backup.bucket.name is sensei-checkpoints"),
+    *((backups(endpoint, store), "backup.bucket.name is sensei-artifacts") for endpoint, store in SAME.items()),
+    ({"storage": {"buckets": {"checkpoints": "ours", "artifacts": "ours"}}}, "storage.buckets.artifacts are both ours"),
     ({"global": {"nodeSelector": ["a/x=b", "c=d", "a/x=e"]}}, "global.nodeSelector has a/x twice"),
     ({"global": {"domain": "a"}, "ingress": {"enabled": True, "annotations": ["a=b", "a=b"]}}, "ingress.annotations has a twice"),
     *(({"networkPolicy": {"databases": ["10.0.0.0/8", network]}}, f"networkPolicy.databases has {network}, which is no network")
@@ -101,9 +122,16 @@ def test_keys_become_secrets_of_ours_alone() -> None:
         "sensei-license": {"license-key": "k$1"}, "sensei-llm": {"api-key": "$HOME"}}  # fmt: skip
 
 
-def test_a_bucket_of_the_same_name_elsewhere_is_taken() -> None:
-    bucket = {"name": "sensei-artifacts", "endpoint": "https://other.lan", "existingSecret": "a"}
-    assert render({"storage": OTHER, "backup": {"bucket": bucket}}).of("CronJob")
+@pytest.mark.parametrize("endpoint", OTHERS)
+def test_a_bucket_of_the_same_name_elsewhere_is_taken(endpoint: str) -> None:
+    assert render(backups(endpoint, OTHERS[endpoint])).of("CronJob")
+
+
+@pytest.mark.parametrize("endpoint", [*SAME, *OTHERS])
+def test_the_probe_refuses_the_same(endpoint: str) -> None:
+    store = (SAME | OTHERS)[endpoint] or "http://sensei-minio:9000"
+    same = place(endpoint, NAMESPACE) == place(store, NAMESPACE)
+    assert same == (endpoint in SAME)
 
 
 def test_a_network_is_taken_as_it_is_written() -> None:

@@ -9,6 +9,7 @@ import pytest
 from sensei_probe.postgres import Scram, prepared
 from sensei_probe.s3 import PART, S3, grown, quoted, read_full, signature
 from sensei_probe.settings import Failure, Storage, WrongUse, buckets
+from sensei_probe.shelf import shelf_of
 from sensei_probe.web import Server
 
 EXAMPLE = Storage("https://s3.amazonaws.com", "us-east-1", False, "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")  # fmt: skip
@@ -88,6 +89,21 @@ def test_another_prefix_falls_back_to_the_platforms_own() -> None:
     assert Storage.of(own, "BACKUP_S3_") == Storage("http://own", "eu", True, "a", "b")
     other = {**own, "BACKUP_S3_ENDPOINT": "https://other", "BACKUP_S3_PATH_STYLE": "false"}
     assert Storage.of(other, "BACKUP_S3_") == Storage("https://other", "eu", False, "a", "b")
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["", "HTTP://Sensei-Minio:9000/", "http://sensei-minio.lab.svc.cluster.local:9000"]
+)
+def test_a_backup_does_not_go_into_what_it_saves(endpoint: str) -> None:
+    own = {"S3_ENDPOINT": "http://sensei-minio:9000", "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "b", "S3_BUCKET_A": "one"}
+    backup = {
+        "BACKUP_TO": "bucket",
+        "BACKUP_S3_ENDPOINT": endpoint,
+        "BACKUP_S3_BUCKET": "one",
+        "BACKUP_SITE": "lab/sensei",
+    }
+    with pytest.raises(WrongUse, match="BACKUP_S3_BUCKET is one, which is saved"):
+        shelf_of(own | backup)
 
 
 def test_an_address_that_is_none_is_told() -> None:

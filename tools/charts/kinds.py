@@ -47,7 +47,9 @@ STORAGE = r"^([1-9][0-9]{3,}(\.[0-9]+)?(M|Mi)|[1-9][0-9]*(\.[0-9]+)?(G|Gi|T|Ti))
 """1 GB or more: cloud disks come in whole GiB, and PostgreSQL keeps a max_wal_size of 1 GB beside its data."""
 REGISTRY = rf"^$|^{_ANY_WORD}(\.{_ANY_WORD})*(:{_PORT})?(/[a-z0-9._-]+)*$"
 REPOSITORY = "^[a-z0-9]+([._/-][a-z0-9]+)*$"
-BUCKET = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+BUCKET = f"^({_SUBDOMAIN})$"
+"""As a name, but shorter, and no address: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+_NO_BUCKET = r"^.{0,2}$|^.{64}|^[0-9]+(\.[0-9]+){3}$"
 
 
 def _cron(numbers: str, *names: str) -> str:
@@ -65,7 +67,7 @@ CRON = "^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|{})$".format("
 ))  # fmt: skip
 FORMATS = {URL: "sensei-url", HOST: "sensei-host", HOST_PORT: "sensei-address", CRON: "sensei-cron"}
 """What a pattern can't say is looked at by `sensei_tui.site.formats`."""
-NEVER = {URL: MAPPED, HOST: MAPPED, HOST_PORT: MAPPED, EXTENDED: r"^requests\."}
+NEVER = {URL: MAPPED, HOST: MAPPED, HOST_PORT: MAPPED, EXTENDED: r"^requests\.", BUCKET: _NO_BUCKET}
 """What a pattern would let through, as a pattern."""
 
 

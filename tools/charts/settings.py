@@ -60,7 +60,7 @@ GROUPS = {
 POSTGRESQL_MAJORS = (17, 18)
 """Major versions of PostgreSQL whose images the chart knows; the first is the default."""
 _OURS = "registry.sensei.ai"
-_BUCKET = "3 to 63 small letters, digits, dots and dashes, as sensei-backups"
+_BUCKET = "3 to 63 small letters, digits, dots and dashes, no address, as sensei-backups"
 _KEY = ("sensei takes ${NAME} from the environment and makes a Kubernetes Secret of the key before Helm runs, which never "
         "sees it. Helm alone would keep it in its release: name a Secret in existingSecret there, and not both.")  # fmt: skip
 
@@ -241,7 +241,7 @@ def _storage() -> Node:
                "Connect to an S3-compatible service of yours; the bundled one is not deployed."), **_s3(),
     )  # fmt: skip
     buckets: Node = {
-        name: text(name.capitalize(), f"Bucket for {name}.", f"sensei-{name}", pattern=BUCKET, form=_BUCKET)
+        name: text(name.capitalize(), f"Bucket for {name} alone.", f"sensei-{name}", pattern=BUCKET, form=_BUCKET)
         for name in ("checkpoints", "artifacts")
     }
     told = ("Pods of the bundled store: 1, or so many that one node may fail. It cannot be changed afterwards (guide, Data "

@@ -21,11 +21,23 @@ What the schema can't say, refused before anything is made. The console checks t
 
 {{- define "sensei.guard.backup" -}}
 {{- $b := .Values.backup }}
-{{- $s := .Values.storage }}
-{{- $own := or (not $b.bucket.endpoint) (and $s.external.enabled (eq (trimSuffix "/" $b.bucket.endpoint) (trimSuffix "/" $s.external.endpoint))) }}
-{{- if and $b.enabled (eq $b.to "bucket") $own (has $b.bucket.name (values $s.buckets)) }}
+{{- $buckets := .Values.storage.buckets }}
+{{- if eq $buckets.checkpoints $buckets.artifacts }}
+{{- fail (printf "storage.buckets.checkpoints and storage.buckets.artifacts are both %s: each needs a bucket of its own." $buckets.artifacts) }}
+{{- end }}
+{{- $store := (include "sensei.stores" . | fromYaml).storage.endpoint }}
+{{- $there := include "sensei.guard.place" (dict "root" . "url" ($b.bucket.endpoint | default $store)) }}
+{{- $own := eq $there (include "sensei.guard.place" (dict "root" . "url" $store)) }}
+{{- if and $b.enabled (eq $b.to "bucket") $own (has $b.bucket.name (values $buckets)) }}
 {{- fail (printf "backup.bucket.name is %s, which is a bucket of the platform (storage.buckets): backups would lie among what they are of. Name a bucket of its own." $b.bucket.name) }}
 {{- end }}
+{{- end }}
+
+{{/* Where a URL leads, however it is written; a Service of this namespace has several names. The probe has the same (settings.py). Input: dict root, url. */}}
+{{- define "sensei.guard.place" -}}
+{{- $end := include "sensei.end" .url | fromYaml }}
+{{- $service := printf "^([^.]+)[.]%s([.]svc([.].+)?)?$" .root.Release.Namespace }}
+{{- regexReplaceAll $service (lower $end.host) "${1}" }}:{{ $end.port }}{{ regexReplaceAll "/+$" (urlParse .url).path "" }}
 {{- end }}
 
 {{- define "sensei.guard.networks" -}}
