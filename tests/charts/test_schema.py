@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from sensei_tui.helm.errors import HelmError
 from sensei_tui.site.charts import CHARTS, chart_dir
 from sensei_tui.site.schema import rule, schema, settings
-from sensei_tui.site.tree import leaves
+from sensei_tui.site.tree import leaves, set_path
 from sensei_tui.site.validate import schema_errors
 from tests.charts.helpers import EXTERNAL, render
 
@@ -90,6 +90,23 @@ def test_defaults_are_valid() -> None:
 def test_helm_itself_refuses_what_the_schema_refuses(values: dict[str, Any]) -> None:
     with pytest.raises(HelmError):
         render(values)
+
+
+@pytest.mark.parametrize("key", ["postgresql", "redis", "storage.minio", "vectorDb", "llm"])
+def test_an_image_of_others_has_a_version_of_its_own(key: str) -> None:
+    values: dict[str, Any] = {}
+    set_path(values, f"{key}.image.tag", "")
+    assert [".".join(map(str, path)) for path, _, _ in schema_errors(values)] == [f"{key}.image.tag"]
+    with pytest.raises(HelmError, match="image/tag"):
+        render(values)
+
+
+@pytest.mark.parametrize("key", ["redis", "storage.minio", "vectorDb", "llm"])
+def test_or_a_digest(key: str) -> None:
+    values: dict[str, Any] = {"controlPlane": {"image": {"tag": ""}}}
+    set_path(values, f"{key}.image", {"tag": "", "digest": f"sha256:{'a' * 64}"})
+    assert list(schema_errors(values)) == []
+    assert render(values).all
 
 
 def test_comments_of_the_values_file_are_the_descriptions() -> None:

@@ -204,12 +204,14 @@ def image(registry: str, repository: str, tag: str = "", *, pattern: str = "", t
     """An image; `pattern` holds the tag to some versions, `told` is what it must have."""
     source = _source("the image", registry, repository, REGISTRY)
     source["repository"]["description"] += told
+    theirs = "never empty" if pattern else "empty is for an image with a digest"
+    empty = theirs if tag else "empty means the chart's appVersion"
     allowed = pattern or "^$|^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"
     return group(
         "Image", "Where the image comes from. global.imageRegistry replaces the registry; a digest beats the tag.",
         shown_in="Advanced",
         **source,
-        tag=text("Tag", "Version of the image; empty means the chart's appVersion. 'latest' is refused.", tag,
+        tag=text("Tag", f"Version of the image; {empty}. 'latest' is refused.", tag,
                  pattern=allowed) | {"not": {"const": "latest"}},
         digest=_digest("the image"),
     )  # fmt: skip

@@ -41,6 +41,16 @@ def _backup_bucket() -> list[Node]:
     ]  # fmt: skip
 
 
+def _versions() -> list[Node]:
+    """Of images that are not ours: an empty tag would be our version, which they have none of. PostgreSQL's is never empty."""
+    return [
+        {"$comment": f"The image of {key} needs a tag or a digest: it has no version of Sensei's.",
+         "if": _at(f"{key}.image.digest", {"maxLength": 0}, required=False),
+         "then": _at(f"{key}.image.tag", FILLED, required=False)}
+        for key in ("redis", "storage.minio", "vectorDb", "llm")
+    ]  # fmt: skip
+
+
 def _minio() -> Node:
     """All 15 volumes of 3 x 5 are one erasure set, which has parity for 4 (MinIO, "Erasure Coding"); a pod has 5."""
     return {
@@ -62,7 +72,7 @@ def rules() -> list[Node]:
         _external("storage", "An external object storage", "endpoint", "its endpoint"),
         _external("storage", "An external object storage", "existingSecret", "the Secret with its keys"),
         _external("vectorDb", "An external vector database", "url", "its URL"),
-        _minio(), *_backup_bucket(),
+        *_versions(), _minio(), *_backup_bucket(),
         needs("A local LLM needs the name of its model.", {"llm.provider": "local"}, "llm.model"),
         needs("The provider anthropic needs llm.apiKey or llm.existingSecret.", {"llm.provider": "anthropic"},
               "llm.apiKey", unless="llm.existingSecret"),

@@ -40,6 +40,7 @@ MISTAKES = {
     "a registry with a scheme": ("global:\n  imageRegistry: https://r\n", 2, "global.imageRegistry", "right form", "registry.internal.example.com"),
     "a wrong item of a list": ("global:\n  imagePullSecrets:\n    - good\n    - Not_Good\n", 4, "global.imagePullSecrets.1", "right form", ""),
     "the tag latest": ("redis:\n  image:\n    tag: latest\n", 3, "redis.image.tag", "latest is refused here.", "a fixed version"),
+    "an image without version": ("redis:\n  image:\n    tag: ''\n", 3, "redis.image.tag", "needs a tag or a digest", ""),
     "an external database without host": (f"postgresql:\n{EXTERNAL}    existingSecret: s\n", 2, "postgresql.external.host", "needs its host", ""),
     "an external database without password": (f"postgresql:\n{EXTERNAL}    host: db\n", 2, "postgresql.external.existingSecret", "needs the Secret", ""),
     "an external Redis without host": (f"redis:\n{EXTERNAL}", 2, "redis.external.host", "needs its host", ""),
