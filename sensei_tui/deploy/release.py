@@ -116,21 +116,23 @@ class InstallRelease:
         # A first installation that failed or was cancelled holds the name: Helm upgrades over it.
         there = engine.history(self.name)
         with context.stop.calling(engine.cancel), hooks_explained(self.world, context, self.name):
+            timeout = max(self.world.timeout, self._hook_limit(there))
             if not there:
-                after = engine.install(self.name, self._release.chart, self._values, timeout=self.world.timeout)
+                after = engine.install(self.name, self._release.chart, self._values, timeout=timeout)
             else:
-                timeout = max(self.world.timeout, self._hook_limit())
                 after = engine.upgrade(
                     self.name, self._release.chart, self._values, timeout=timeout, max_history=MAX_HISTORY
                 )
         return f"revision {after.revision}, chart {self._release.version}"
 
-    def _hook_limit(self) -> int:
-        """Seconds that the backup of the chart's hook may take; 0 where this run made one, which the hook is told."""
+    def _hook_limit(self, there: list[Revision]) -> int:
+        """Seconds that the chart's hooks may take: migrations what the values say, the backup none where the run made
+        one."""
         if self.name != SENSEI_RELEASE:
             return 0
-        saved = saved_before(self.world, self.world.engine.history(self.name)[-1].revision + 1)
-        return 0 if saved else backup_limit(self._values)
+        saved = not there or saved_before(self.world, there[-1].revision + 1)
+        asked = int(get_path(self._values, "migrations.timeoutSeconds") or 0)
+        return max(asked, 0 if saved else backup_limit(self._values))
 
     @property
     def _release(self) -> Release:

@@ -12,7 +12,7 @@ import pytest
 from sensei_tui.rehearsal import schemas
 from sensei_tui.rehearsal.kinds import by_kind
 from sensei_tui.site.resolve import GENERATED
-from tests.charts.helpers import EXTERNAL, NAMESPACE, Scenario, external
+from tests.charts.helpers import EXTERNAL, NAMESPACE, Scenario, external, render
 from tests.unit.site.helpers import API_KEY, KEY
 
 SERVICES = {
@@ -193,3 +193,9 @@ def test_pods_start_anew_when_an_address_changes(guide_default: Scenario) -> Non
         return str(template["metadata"]["annotations"]["checksum/config"])
 
     assert checksum(guide_default) != checksum(external("redis"))
+
+
+def test_migrations_have_the_time_that_the_values_say() -> None:
+    jobs = render({"migrations": {"timeoutSeconds": 7200}}).of("Job")
+    assert jobs["sensei-migrations"]["spec"]["activeDeadlineSeconds"] == 7200
+    assert jobs["sensei-buckets"]["spec"]["activeDeadlineSeconds"] == 900

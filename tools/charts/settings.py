@@ -171,7 +171,7 @@ def _address(port: int) -> Node:
         "host": text(
             "Host",
             "Name or address of the server. With an address, network policies let that one alone through, so name a "
-            "Service of this cluster by its name.",
+            "Service of this cluster as NAME.NAMESPACE.svc.",
             pattern=HOST,
             form="a name or an address, IPv6 without brackets, as db.internal.example.com or fd00::1",
         ),
@@ -409,8 +409,12 @@ def _network_policy() -> Node:
 
 
 def _migrations() -> Node:
-    return group("Migrations", "Changes of the database schema.", shown_in="Advanced", enabled=switch(
-        "Run migrations", "Run the migrations Job before an installation and before an upgrade.", True))  # fmt: skip
+    return group(
+        "Migrations", "Changes of the database schema.", shown_in="Advanced",
+        enabled=switch("Run migrations", "Run the migrations Job before an installation and before an upgrade.", True),
+        timeoutSeconds=number("Time limit", "Longest the migrations may take; a run waits as long.", 900, 60, 604800,
+                              when={"migrations.enabled": True}, unit="seconds"),
+    )  # fmt: skip
 
 
 def _probe() -> Node:
