@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from tools.charts import stores
 from tools.charts.kinds import (
     ANNOTATION,
     BUCKET,
     CRON,
     DOMAIN,
     EXTENDED,
-    HOST,
-    HOST_PORT,
     LABEL,
     MAPPED,
     NAME,
@@ -19,9 +18,7 @@ from tools.charts.kinds import (
     NETWORK,
     REGISTRY,
     SYSTEM,
-    URL,
     Node,
-    When,
     artifact,
     choice,
     group,
@@ -30,7 +27,6 @@ from tools.charts.kinds import (
     memory_size,
     named,
     number,
-    one_of,
     pairs,
     replicas,
     resources,
@@ -57,10 +53,7 @@ GROUPS = {
     "Access": "Who reaches the dashboard, and how: Ingress, Gateway, network policies.",
     "Advanced": "Images, CPU and memory of each part, and the Secret of the bundled stores' passwords.",
 }  # fmt: skip
-POSTGRESQL_MAJORS = (17, 18)
-"""Major versions of PostgreSQL whose images the chart knows; the first is the default."""
 _OURS = "registry.sensei.ai"
-_BUCKET = "3 to 63 small letters, digits, dots and dashes, no address, as sensei-backups"
 _KEY = ("sensei takes ${NAME} from the environment and makes a Kubernetes Secret of the key before Helm runs, which never "
         "sees it. Helm alone would keep it in its release: name a Secret in existingSecret there, and not both.")  # fmt: skip
 
@@ -69,7 +62,7 @@ def tree() -> dict[str, Node]:
     """Every top-level key with its rules."""
     return {
         "global": _global(), "license": _license(), "controlPlane": _control_plane(), "dataPlane": _data_plane(),
-        "postgresql": _postgresql(), "redis": _redis(), "storage": _storage(), "vectorDb": _vector_db(), "llm": _llm(),
+        "postgresql": stores.postgresql(), "redis": stores.redis(), "storage": stores.storage(), "vectorDb": stores.vector_db(), "llm": _llm(),
         "patternLibrary": _patterns(), "backup": _backup(), "credentials": _credentials(), "ingress": _ingress(),
         "gateway": _gateway(), "networkPolicy": _network_policy(), "migrations": _migrations(), "probe": _probe(),
     }  # fmt: skip
@@ -145,139 +138,6 @@ def _data_plane() -> Node:
     )  # fmt: skip
 
 
-def _bundled(key: str) -> When:
-    return {f"{key}.external.enabled": False}
-
-
-def _external(key: str, title: str, description: str, enabled: Node, **members: Any) -> Node:
-    found = group(title, description, when={f"{key}.external.enabled": True}, **members)
-    return {**found, "properties": {"enabled": enabled, **found["properties"]}}
-
-
-def _server(name: str) -> Node:
-    return switch("Use an external server", f"Connect to a {name} of yours; the bundled one is not deployed.")
-
-
-def _password() -> Node:
-    return {
-        "existingSecret": named("Existing Secret",
-                                "Name of a Kubernetes Secret in the namespace that holds the password."),
-        "passwordKey": key_of_secret("Password key", "Key of the Secret that holds the password.", "password"),
-    }  # fmt: skip
-
-
-def _address(port: int) -> Node:
-    return {
-        "host": text(
-            "Host",
-            "Name or address of the server. With an address, network policies let that one alone through, so name a "
-            "Service of this cluster as NAME.NAMESPACE.svc.",
-            pattern=HOST,
-            form="a name or an address, IPv6 without brackets, as db.internal.example.com or fd00::1",
-        ),
-        "port": number("Port", "TCP port.", port, 1, 65535),
-    }
-
-
-def _postgresql() -> Node:
-    told = "How strictly the server's certificate is checked; verify-ca and verify-full need global.caBundle."
-    modes = group("TLS", "How the connection is protected.",
-                  mode=choice("TLS mode", told, "require", "disable", "require", "verify-ca", "verify-full"))  # fmt: skip
-    external = _external(
-        "postgresql", "External PostgreSQL", "Use a PostgreSQL 14+ server of yours instead of the bundled one.",
-        _server("PostgreSQL server"), **_address(5432),
-        database=text("Database", "Name of the database.", "sensei", minLength=1),
-        username=text("User", "User that owns the database.", "sensei", minLength=1), **_password(), tls=modes,
-    )  # fmt: skip
-    majors = "|".join(str(major) for major in POSTGRESQL_MAJORS)
-    only = _bundled("postgresql")
-    return group(
-        "PostgreSQL", "The metadata store.", shown_in="PostgreSQL", external=external,
-        image=image("docker.io", "library/postgres", "17.6-bookworm", pattern=f"^({majors})([.-][A-Za-z0-9._-]*)?$"),
-        major={**number("Major version", "Major version of the image; part of the data's path. Another one starts "
-                        "empty and is refused unless replacesMajor names the old one.", POSTGRESQL_MAJORS[0],
-                        min(POSTGRESQL_MAJORS), max(POSTGRESQL_MAJORS), when=only), "x-group": "Advanced"},
-        replacesMajor={**number("Replaced major version", "Major version whose data you have a backup of and will "
-                                "restore into the new one. 0: none is replaced.", 0, 0, max(POSTGRESQL_MAJORS), when=only),
-                       "x-group": "Advanced"},
-        resources=resources("2", "8Gi"), persistence=volume("100Gi"),
-    )  # fmt: skip
-
-
-def _redis() -> Node:
-    tls = group("TLS", "How the connection is protected.",
-                enabled=switch("TLS", "Connect over TLS; the certificate is checked against global.caBundle."))  # fmt: skip
-    external = _external(
-        "redis", "External Redis", "Use a Redis 7+ or Valkey server of yours instead of the bundled one.",
-        _server("Redis server"), **_address(6379), **_password(), tls=tls,
-    )  # fmt: skip
-    return group(
-        "Redis", "Cache and messages.", shown_in="Redis", external=external,
-        image=image("docker.io", "valkey/valkey", "8.1.4-bookworm", told=" It must hold valkey-server and "
-                    "valkey-cli, which images of Redis lack."), resources=resources("500m", "2Gi"),
-        persistence=volume("10Gi"),
-    )  # fmt: skip
-
-
-def _url(example: str, keys: str) -> str:
-    return f"http or https, a host, no user or password (they are {keys} of the Secret in existingSecret), as {example}"
-
-
-def _s3() -> Node:
-    keys = "Name of a Kubernetes Secret in the namespace that holds the keys 's3-access-key' and 's3-secret-key'."
-    return {
-        "endpoint": text("Endpoint", "URL of the service.", pattern=URL, examples=["https://s3.internal.example.com"],
-                         form=_url("https://s3.internal.example.com", "'s3-access-key' and 's3-secret-key'")),
-        "region": text("Region", "Region the service expects.", "us-east-1", minLength=1),
-        "pathStyle": switch("Path-style addresses", "Put the bucket in the path instead of the host name.", True),
-        "existingSecret": named("Existing Secret", keys),
-    }  # fmt: skip
-
-
-def _storage() -> Node:
-    external = _external(
-        "storage", "External object storage", "Use an S3-compatible service of yours instead of the bundled one.",
-        switch("Use an external service",
-               "Connect to an S3-compatible service of yours; the bundled one is not deployed."), **_s3(),
-    )  # fmt: skip
-    buckets: Node = {
-        name: text(name.capitalize(), f"Bucket for {name} alone.", f"sensei-{name}", pattern=BUCKET, form=_BUCKET)
-        for name in ("checkpoints", "artifacts")
-    }
-    told = ("Pods of the bundled store: 1, or so many that one node may fail. It cannot be changed afterwards (guide, Data "
-            "stores, Another layout).")  # fmt: skip
-    bundled = group(
-        "Bundled store", "The bundled S3 store.", replicas=one_of("Replicas", told, 3, 1, *range(3, 17)),
-        drivesPerReplica=number("Volumes per pod", "Volumes of each pod. It cannot be changed afterwards.", 2, 1, 8),
-        image=image("docker.io", "pgsty/minio", "RELEASE.2026-08-04T00-00-00Z"), resources=resources("1", "2Gi"),
-        persistence=volume("30Gi"),
-    )  # fmt: skip
-    return group(
-        "Storage", "Object storage for checkpoints and artifacts.", shown_in="Storage",
-        type=choice("Type", "Kind of the bundled store.", "minio"), external=external,
-        buckets=group("Buckets", "Names of the buckets. Missing ones are created.", **buckets), minio=bundled,
-    )  # fmt: skip
-
-
-def _vector_db() -> Node:
-    told = "Name of a Kubernetes Secret in the namespace that holds the key 'weaviate-api-key'."
-    external = _external(
-        "vectorDb", "External vector database", "Use a Weaviate of yours instead of the bundled one.",
-        _server("Weaviate"), url=text(
-            "URL", "URL of the server.", pattern=URL, form=_url("https://vectors.internal.example.com", "'weaviate-api-key'")),
-        grpc=text("gRPC address", "Host and port of the server's gRPC interface. Empty: it is not used.",
-                  pattern=HOST_PORT, form="a host and a port, as vectors.internal.example.com:50051 or [fd00::1]:50051"),
-        existingSecret=named("Existing Secret", told),
-    )  # fmt: skip
-    return group(
-        "Vector DB", "The vector database of the pattern library.", shown_in="Vector DB", external=external,
-        replicas=one_of("Replicas", "Pods of the bundled vector database: 1, or an odd number so that one node may fail.", 3,
-                        1, 3, 5, 7, 9, when=_bundled("vectorDb")),
-        image=image("cr.weaviate.io", "semitechnologies/weaviate", "1.38.2"), resources=resources("1", "6Gi"),
-        persistence=volume("40Gi"),
-    )  # fmt: skip
-
-
 def _llm() -> Node:
     api, local = {"llm.provider": "anthropic"}, {"llm.provider": "local"}
     gpu = {**local, "llm.gpu.enabled": True}
@@ -331,7 +191,7 @@ def _patterns() -> Node:
 def _backup() -> Node:
     on = {"backup.enabled": True}
     bucket, directory = {**on, "backup.to": "bucket"}, {**on, "backup.to": "volume"}
-    s3 = _s3()
+    s3 = stores.s3()
     s3["endpoint"] |= {"description": "URL of the service. Empty: the installation's own object storage, where a backup "
                        "guards against mistakes and not against the loss of that storage."}  # fmt: skip
     return group(
@@ -344,7 +204,7 @@ def _backup() -> Node:
         keep=number("Backups kept", "How many are kept; older ones are removed.", 14, 1, 1000, when=on),
         to=choice("Destination", "bucket: S3. volume: a persistent volume.", "bucket", "bucket", "volume", when=on),
         bucket=group("Bucket", "The S3 destination.", when=bucket, name=text(
-            "Bucket", "Name of the bucket. It is created if it is missing.", "sensei-backups", pattern=BUCKET, form=_BUCKET), **s3),
+            "Bucket", "Name of the bucket. It is created if it is missing.", "sensei-backups", pattern=BUCKET, form=stores.BUCKET_FORM), **s3),
         volume=group("Volume", "The volume to write to.", when=directory,
                      existingClaim=named("Existing claim", "Name of a PersistentVolumeClaim to use instead of a new one."),
                      size=volume_size("Size", "Size of the new volume.", "100Gi")),
