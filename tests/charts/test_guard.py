@@ -70,6 +70,11 @@ def test_volumes_that_an_uninstalled_store_left(tmp_path: Path) -> None:
                     cluster.request("DELETE", f"{CLAIMS}/{name}")
             engine.install("sensei-deps", CHART, KEPT | {"global": {"storageClass": "other"}}, timeout=30)
             assert cluster.request("GET", f"{CLAIMS}/sensei-backups").body["spec"]["storageClassName"] == was
+            smaller = {"backup": {"to": "volume", "volume": {"size": "50Gi"}}, "global": {"storageClass": "other"}}
+            with pytest.raises(
+                HelmError, match=r"backup\.volume\.size is 50Gi, the volume sensei-backups was made with 100Gi"
+            ):
+                engine.upgrade("sensei-deps", CHART, smaller, timeout=30)
 
 
 def backups(endpoint: str, store: str) -> Node:

@@ -206,12 +206,18 @@ spec:
 {{- end }}
 
 {{/*
-The spec of a volume claim. Input: dict root, size, name (of a claim by itself: one that is there, because it was kept, stays in its class).
+The spec of a volume claim. Input: dict root, size; for a claim by itself name and key (the setting of its size): one that is there, because it was kept,
+stays in its class and never shrinks.
 */}}
 {{- define "sensei.claim" -}}
 {{- $class := .root.Values.global.storageClass }}
-{{- if and $class .name }}
-{{- $class = lookup "v1" "PersistentVolumeClaim" .root.Release.Namespace .name | default dict | dig "spec" "storageClassName" $class }}
+{{- with .name }}
+{{- $there := lookup "v1" "PersistentVolumeClaim" $.root.Release.Namespace . | default dict }}
+{{- $class = ternary (dig "spec" "storageClassName" $class $there) $class (ne $class "") }}
+{{- $was := dig "spec" "resources" "requests" "storage" $.size $there }}
+{{- if lt (include "sensei.bytes" $.size | float64) (include "sensei.bytes" $was | float64) }}
+{{- fail (printf "%s is %s, the volume %s was made with %s, and volumes don't shrink: set it back; or delete the claim, if what is on it is not wanted." $.key $.size . $was) }}
+{{- end }}
 {{- end }}
 accessModes: [ReadWriteOnce]
 {{- with $class }}
