@@ -133,12 +133,24 @@ def test_more_room_is_refused_in_the_settings_own_words_until_the_volumes_have_g
     assert "values.yaml:" in said
     assert "redis.persistence.size: 10Gi is deployed, 20Gi is asked" in said
     assert "guide, Data stores, 'More room'" in said
-    command = [KUBECTL, f"--kubeconfig={installed.site.kubeconfig}", "-n", "sensei", "delete", "statefulset/sensei-redis",
-               "--cascade=orphan"]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "HOME": str(installed.site.root)})
+    kubectl(installed, "delete", "statefulset/sensei-redis", "--cascade=orphan")
+    assert "redis.persistence.size is 20Gi, the volumes of sensei-redis" in installed.sensei("upgrade", "--yes", code=3)
+    kubectl(
+        installed,
+        "patch",
+        "pvc",
+        "data-sensei-redis-0",
+        "-p",
+        '{"spec": {"resources": {"requests": {"storage": "20Gi"}}}}',
+    )
     installed.sensei("upgrade", "--yes")
     template = installed.kubectl("get", "statefulset", "sensei-redis")["spec"]["volumeClaimTemplates"][0]
     assert template["spec"]["resources"]["requests"]["storage"] == "20Gi"
+
+
+def kubectl(site: SiteUnderTest, *arguments: str) -> None:
+    command = [KUBECTL, f"--kubeconfig={site.site.kubeconfig}", "-n", "sensei", *arguments]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "HOME": str(site.site.root)})
 
 
 def test_changed_site_stops_an_old_plan(installed: SiteUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
