@@ -59,7 +59,7 @@ def test_another_major_is_refused_before_anything_changes(installed: Place, data
     before = _state(installed)["containerID"]
     _set(installed, _OTHER)
     said = installed.sensei("upgrade", "--yes", "--plain", check=False)
-    assert "The data is of PostgreSQL 17, postgresql.major is 18." in said
+    assert "postgresql.major: 17 is deployed, 18 is asked" in said
     assert _state(installed)["containerID"] == before
     assert len(installed.stores().read().rows) == ROWS
 
