@@ -150,17 +150,21 @@ class Connections:
         """Send one request. `pieces` need a Content-Length among the headers; `within` is added to the timeout for
         the answer. Raises RegistryError, and what `pieces` raises."""
         origin, target = _split(asked, url)
-        if self._closed:
-            raise Lost(asked, "The connection to the registry was given up.", why="it was ended here")
+        self._refuse_closed(asked)
         connection = self._take(origin)
         try:
             self._ask(asked, origin, connection, method, target, headers)
+            self._refuse_closed(asked)  # `close` cuts what is connected, and this one may not have been
             whole = pieces is None or self._pour(asked, connection, pieces, on_bytes)
             response = self._answer(asked, connection, self.timeout + within)
         except BaseException:
             connection.close()
             raise
         return Live(self, origin, connection, response, asked, whole=whole)
+
+    def _refuse_closed(self, asked: Asked) -> None:
+        if self._closed:
+            raise Lost(asked, "The connection to the registry was given up.", why="it was ended here")
 
     def keep(self, origin: Origin, connection: http.client.HTTPConnection) -> None:
         """Take an idle connection back."""
@@ -188,14 +192,12 @@ class Connections:
         while True:
             with self._lock:
                 idle = self._idle.get(origin)
-                connection = idle.pop() if idle else None
+                connection = idle.pop() if idle else self._new(origin)
+                self._used.add(connection)
             # Something to read on an idle connection: its end, the other side has closed it meanwhile.
-            if connection and _readable(connection):
+            if connection.sock and _readable(connection):
                 connection.close()
                 continue
-            connection = connection or self._new(origin)
-            with self._lock:
-                self._used.add(connection)
             return connection
 
     def _new(self, origin: Origin) -> http.client.HTTPConnection:

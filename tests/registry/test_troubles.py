@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sensei_tui.registry import errors, patience
 from sensei_tui.registry.client import Registry
+from sensei_tui.registry.connections import Connections
 from sensei_tui.registry.errors import (
     Denied,
     Full,
@@ -351,3 +353,22 @@ def test_what_speaks_no_http(answer: bytes) -> None:
             Registry(Place.parse(f"127.0.0.1:{server.getsockname()[1]}"), plain=True).ping()
         thread.join()
     assert caught.value.code == ("registry-scheme" if answer.startswith(b"\x15") else "registry-lost")
+
+
+def test_a_request_that_was_about_to_connect_when_all_was_closed_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had no socket yet that `close` could cut; this listener takes connections and answers nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        registry = Registry(Place.parse(f"127.0.0.1:{listener.getsockname()[1]}"), plain=True, timeout=20)
+        ask = Connections._ask
+
+        def closed_first(self: Connections, *rest: Any) -> None:
+            registry.close()
+            ask(self, *rest)
+
+        monkeypatch.setattr(Connections, "_ask", closed_first)
+        start = time.monotonic()
+        with pytest.raises(Lost, match="given up"):
+            registry.ping()
+        assert time.monotonic() - start < 10
